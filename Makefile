@@ -1,0 +1,31 @@
+# Everything a developer types. `make` alone lists it.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run test check lock clean
+ARGS =
+
+help: ## List what can be made (this)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## Make .venv from the locks; the others do it by themselves
+	@scripts/setup
+
+run: setup ## Run the reference backend on http://localhost:8000
+	@cd backend && exec ../.venv/bin/python -m app.main
+
+test: setup ## Run all tests; ARGS="-k totp" goes to pytest
+	@scripts/test-packages
+	@.venv/bin/python -m pytest tests $(ARGS)
+
+check: setup ## Check format, lint, types and floors
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	PYTHONPATH=src:backend .venv/bin/lint-imports
+
+lock: setup ## Move every dependency to its newest release, in both lock files
+	@scripts/lock
+
+clean: ## Remove .venv and what the tools left behind; never what a backend stored
+	rm -rf .venv dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
