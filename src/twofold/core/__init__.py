@@ -1,0 +1,1 @@
+"""The second factor itself: pure, without clock, environment, database, network or framework."""

@@ -1,0 +1,72 @@
+"""Failures in a row: what they cost, and until when one waits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from twofold.core.factors import Factor
+from twofold.core.policy import Policy
+
+ALL_FACTORS = "all"
+"""The name of the one count of a policy that has only one."""
+
+
+def wait_after(failures: int, policy: Policy) -> timedelta:
+    """How long to wait after so many failures in a row: nothing, then doubling up to the longest wait (G4)."""
+    doublings = failures - policy.first_wait_at
+    if doublings < 0:
+        return timedelta(0)
+    # The exponent is bounded so that a count of any size cannot overflow.
+    return min(policy.first_wait * (1 << min(doublings, 16)), policy.longest_wait)
+
+
+def count_of(factor: Factor, policy: Policy) -> str:
+    """The name of the count on which a failure of *factor* goes."""
+    return ALL_FACTORS if policy.one_count else factor.value
+
+
+def waits(factor: Factor, policy: Policy) -> bool:
+    """Whether a wait holds *factor* back: guessable codes only, or everything where there is one count."""
+    return policy.one_count or factor is Factor.TOTP
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """
+    The failures in a row of each count, and until when one waits.
+
+    Args:
+        failures: Failures in a row by the name of their count.
+        locked_until: The moment from which one attempt is free again.
+    """
+
+    failures: Mapping[str, int] = field(default_factory=dict)
+    locked_until: datetime | None = None
+
+    def failures_of(self, factor: Factor, policy: Policy) -> int:
+        """Failures in a row that count against *factor*."""
+        return self.failures.get(count_of(factor, policy), 0)
+
+    def capped(self, factor: Factor, policy: Policy) -> bool:
+        """Whether *factor* is dead until enrolled anew."""
+        return self.failures_of(factor, policy) >= policy.cap
+
+    def wait_of(self, factor: Factor, at: datetime, policy: Policy) -> datetime | None:
+        """Until when *factor* must wait at the moment *at*, if it must."""
+        if self.locked_until is None or at >= self.locked_until or not waits(factor, policy):
+            return None
+        return self.locked_until
+
+    def failed(self, factor: Factor, at: datetime, policy: Policy) -> "Attempts":
+        """One more failure of *factor*: the count grows, and may set a wait."""
+        failures = self.failures_of(factor, policy) + 1
+        counted = replace(self, failures={**self.failures, count_of(factor, policy): failures})
+        wait = wait_after(failures, policy)
+        if not wait or not waits(factor, policy):
+            return counted
+        return replace(counted, locked_until=at + wait)
+
+    def succeeded(self, factor: Factor, policy: Policy) -> "Attempts":
+        """A success of *factor*: its own count begins again, no other (NIST SP 800-63B-4, 3.2.2)."""
+        others = {name: count for name, count in self.failures.items() if name != count_of(factor, policy)}
+        return Attempts(others, None if waits(factor, policy) else self.locked_until)

@@ -1,0 +1,229 @@
+"""One user's enrollment as a value, and `judge`, which decides about a proof."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from twofold.core.attempts import Attempts
+from twofold.core.backup_codes import BackupCodes, TypedBackupCode, digest_of
+from twofold.core.events import SUCCESS, Event, EventKind
+from twofold.core.factors import Factor
+from twofold.core.policy import Policy
+from twofold.core.sealing import Sealed, user_text
+from twofold.core.totp import TimeStep, TotpSecret, TypedCode, matching_steps, window_at
+from twofold.errors import ClockMovedBack, CodeAlreadyUsed, FactorDisabled, InvalidCode, Locked, ProofRefused
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enrollment:
+    """
+    The stored row as a value; what is sealed stays sealed in it.
+
+    Args:
+        totp_secret: The live secret, sealed.
+        pending_secret: The secret of a set-up that waits for its first code, sealed.
+        pending_until: The moment at which that set-up expires.
+        enabled: Whether any factor is active.
+        backup_codes: The set of backup codes, sealed.
+        last_step: The newest time step ever accepted of the live secret.
+        epoch: Grows with every change of factor or password; what was handed out before dies with it.
+        end_sessions: The debt "end all sessions": the epoch in which it was incurred, 0 for none.
+    """
+
+    user_id: Hashable
+    totp_secret: Sealed | None = field(default=None, repr=False)
+    pending_secret: Sealed | None = field(default=None, repr=False)
+    pending_until: datetime | None = None
+    enabled: bool = False
+    backup_codes: Sealed | None = field(default=None, repr=False)
+    last_step: TimeStep = TimeStep(0)
+    epoch: int = 0
+    attempts: Attempts = field(default_factory=Attempts)
+    enabled_at: datetime | None = None
+    end_sessions: int = 0
+
+    def has_pending(self, at: datetime) -> bool:
+        """Whether a set-up waits for its first code at the moment *at*."""
+        return self.pending_secret is not None and self.pending_until is not None and at < self.pending_until
+
+    def has_usable_totp(self, policy: Policy) -> bool:
+        """Whether a TOTP is on that was not switched off by the cap."""
+        return self.enabled and self.totp_secret is not None and not self.attempts.capped(Factor.TOTP, policy)
+
+    def with_pending(self, secret: Sealed, until: datetime) -> "Enrollment":
+        """A new set-up replaces a pending one; the live secret is untouched (G7)."""
+        return replace(self, pending_secret=secret, pending_until=until)
+
+    def with_totp(self, secret: Sealed, step: TimeStep, *, at: datetime) -> "Enrollment":
+        """The pending secret is live, from the step that confirmed it on; a change of factor."""
+        return replace(
+            self.changed(),
+            totp_secret=secret,
+            enabled=True,
+            enabled_at=self.enabled_at or at,
+            last_step=step,
+        )
+
+    def without_factors(self) -> "Enrollment":
+        """Every factor is removed, with what was counted against it; a change of factor."""
+        return Enrollment(user_id=self.user_id, epoch=self.epoch).changed()
+
+    def outlived(self) -> "Enrollment":
+        """A change of factor or password: the epoch grows, and a set-up begun before dies."""
+        return replace(self, epoch=self.epoch + 1, pending_secret=None, pending_until=None)
+
+    def changed(self) -> "Enrollment":
+        """A change of factor: beyond the epoch, all sessions are to end (G8)."""
+        return replace(self.outlived(), end_sessions=self.epoch + 1)
+
+
+@dataclass(frozen=True)
+class TotpProof:
+    """A typed code, and the secret it is measured against."""
+
+    code: TypedCode = field(repr=False)
+    secret: TotpSecret
+    factor = Factor.TOTP
+
+
+@dataclass(frozen=True)
+class SetUpProof(TotpProof):
+    """The first code of a pending secret."""
+
+
+@dataclass(frozen=True)
+class BackupCodeProof:
+    """A typed backup code, and the set it is looked up in."""
+
+    code: TypedBackupCode = field(repr=False)
+    codes: BackupCodes
+    factor = Factor.BACKUP_CODE
+
+
+Proof = TotpProof | BackupCodeProof
+Typed = TypedCode | TypedBackupCode
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """
+    What a right proof proves.
+
+    Args:
+        step: The time step that was claimed, of a TOTP.
+        backup_codes: The set without the burned code, to be sealed and stored, of a backup code.
+    """
+
+    factor: Factor
+    step: TimeStep | None = None
+    backup_codes: BackupCodes | None = None
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """
+    What was decided about one proof.
+
+    Args:
+        enrollment: The row as it must now be stored.
+        event: The event to record with it.
+        verdict: What to tell *after* the commit: what was proved, or the error to raise.
+    """
+
+    enrollment: Enrollment
+    event: Event
+    verdict: Accepted | ProofRefused
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the proof was accepted; for what must be stored in the same transaction."""
+        return isinstance(self.verdict, Accepted)
+
+    def outcome(self) -> Accepted:
+        """
+        Tell the verdict.
+
+        Raises:
+            ProofRefused: The proof was not accepted.
+        """
+        if isinstance(self.verdict, ProofRefused):
+            raise self.verdict
+        return self.verdict
+
+
+def judge(enrollment: Enrollment, proof: Proof, *, at: datetime, policy: Policy) -> Judgement:
+    """
+    Decide about one proof; the one place where a code is accepted, counted or refused.
+
+    The caller holds the lock of the row from reading *enrollment* to storing the judgement (G2).
+    """
+    if refusal := _refusal_unseen(enrollment, proof, at, policy):
+        return _judgement(enrollment, proof, refusal, at)
+    verdict = _compared(enrollment, proof, at, policy)
+    if isinstance(verdict, InvalidCode):
+        counted = replace(enrollment, attempts=enrollment.attempts.failed(proof.factor, at, policy))
+        return _judgement(counted, proof, verdict, at)
+    if isinstance(verdict, ProofRefused):
+        return _judgement(enrollment, proof, verdict, at)
+    succeeded = replace(enrollment, attempts=enrollment.attempts.succeeded(proof.factor, policy))
+    if verdict.step is not None:
+        succeeded = replace(succeeded, last_step=verdict.step)
+    return _judgement(succeeded, proof, verdict, at)
+
+
+def _judgement(enrollment: Enrollment, proof: Proof, verdict: Accepted | ProofRefused, at: datetime) -> Judgement:
+    kind, outcome = EventKind.CODE_ACCEPTED, SUCCESS
+    if isinstance(verdict, ProofRefused):
+        kind, outcome = EventKind.CODE_REFUSED, verdict.slug
+    return Judgement(enrollment, Event(enrollment.user_id, kind, at, outcome, proof.factor), verdict)
+
+
+def _refusal_unseen(enrollment: Enrollment, proof: Proof, at: datetime, policy: Policy) -> ProofRefused | None:
+    """The refusal for which the code is not even looked at: a wait, or the cap. Nothing is counted (G4)."""
+    if until := enrollment.attempts.wait_of(proof.factor, at, policy):
+        return Locked(until)
+    # A new secret is the way out of the cap, so the cap of the old one does not hold it back.
+    if enrollment.attempts.capped(proof.factor, policy) and not isinstance(proof, SetUpProof):
+        return FactorDisabled()
+    return None
+
+
+def _compared(enrollment: Enrollment, proof: Proof, at: datetime, policy: Policy) -> Accepted | ProofRefused:
+    match proof:
+        case SetUpProof():
+            return _compared_with_pending(proof, at, policy)
+        case TotpProof():
+            return _compared_with_secret(enrollment, proof, at, policy)
+        case BackupCodeProof():
+            return _compared_with_backup_codes(enrollment, proof, at)
+
+
+def _compared_with_pending(proof: SetUpProof, at: datetime, policy: Policy) -> Accepted | ProofRefused:
+    """A new secret has no history: any step of the window confirms it, the newest where codes coincide."""
+    steps = matching_steps(proof.secret, proof.code, window_at(at, proof.secret.period, policy.drift))
+    return Accepted(Factor.TOTP, max(steps)) if steps else InvalidCode()
+
+
+def _compared_with_secret(
+    enrollment: Enrollment, proof: TotpProof, at: datetime, policy: Policy
+) -> Accepted | ProofRefused:
+    window = window_at(at, proof.secret.period, policy.drift)
+    steps = matching_steps(proof.secret, proof.code, window)
+    if not steps:
+        return InvalidCode()
+    # The one guard of G1: a step is accepted only when it is newer than every step before it.
+    if max(steps) > enrollment.last_step:
+        return Accepted(Factor.TOTP, max(steps))
+    return ClockMovedBack() if enrollment.last_step not in window else CodeAlreadyUsed()
+
+
+def _compared_with_backup_codes(
+    enrollment: Enrollment, proof: BackupCodeProof, at: datetime
+) -> Accepted | ProofRefused:
+    found = proof.codes.matching(digest_of(proof.code, user_text(enrollment.user_id)))
+    if found is None:
+        return InvalidCode()
+    # The one guard of G5: a code with a moment of use is spent.
+    if found.used_at is not None:
+        return CodeAlreadyUsed()
+    return Accepted(Factor.BACKUP_CODE, backup_codes=proof.codes.burned(found, at))

@@ -1,0 +1,45 @@
+"""What happened, as values: for the audit table, for mails, for metrics."""
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from twofold.core.factors import Factor
+
+SUCCESS = "success"
+"""The outcome of what went well; any other outcome is the slug of an error."""
+
+
+class EventKind(StrEnum):
+    """What happened, in the past tense."""
+
+    SET_UP_STARTED = "set_up_started"
+    FACTOR_ENROLLED = "factor_enrolled"
+    SECOND_FACTOR_DISABLED = "second_factor_disabled"
+    BACKUP_CODES_REGENERATED = "backup_codes_regenerated"
+    PASSWORD_ACCEPTED = "password_accepted"  # noqa: S105 - the name of an event
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - the name of an event
+    SIGNED_IN = "signed_in"
+    STEPPED_UP = "stepped_up"
+    CODE_ACCEPTED = "code_accepted"
+    CODE_REFUSED = "code_refused"
+    VALUE_UNREADABLE = "value_unreadable"
+
+
+@dataclass(frozen=True)
+class Event:
+    """
+    One thing that happened to one user's second factor. Holds no secret, code or digest.
+
+    Args:
+        outcome: `success`, or the slug of the error that was told.
+        client_address: The address it came from, where it came over the network.
+    """
+
+    user_id: Hashable
+    kind: EventKind
+    moment: datetime
+    outcome: str = SUCCESS
+    factor: Factor | None = None
+    client_address: str | None = None

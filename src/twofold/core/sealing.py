@@ -1,0 +1,158 @@
+"""
+Sealing: AES-256-GCM under keys from `ENCRYPTION_KEY`, each value bound to its user and its purpose.
+
+A sealed value reads `v1.<key id>.<base64url of nonce, ciphertext and tag>`. Key and key id come from each entry of
+`ENCRYPTION_KEY` by HKDF-SHA-256 (RFC 5869); the key is picked by its id, never by trial. Associated data, length-
+prefixed: version, key id, purpose, user id. So a value in another row, in another column or with one bit flipped does
+not open, and an operator can count the rows of each key with SQL alone.
+"""
+
+import binascii
+import re
+import secrets
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType
+
+from cryptography.exceptions import InvalidTag
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from twofold.errors import CannotOpen, ConfigurationError
+
+Sealed = NewType("Sealed", str)
+"""A value in storage; only a key ring makes and opens it."""
+
+VERSION = "v1"
+KEY_BYTES = 32
+KEY_ID_BYTES = 8
+NONCE_BYTES = 12  # NIST SP 800-38D, 8.2.2: 96 random bits, for at most 2**32 values under one key.
+EXAMPLE_KEY = "dHdvZm9sZC1leGFtcGxlLWtleS1kby1ub3QtdXNlISE="
+"""The key that the documentation shows; refused."""
+
+_FERNET_PREFIX = "gAAAA"  # Fernet's version byte 0x80 and the first zero bytes of its time stamp.
+_LEAST_DISTINCT_BYTES = 8  # 32 random bytes have fewer than 16 distinct values less often than once in 10**13 keys.
+
+
+class Purpose(StrEnum):
+    """What a sealed value is for; it opens as nothing else."""
+
+    TOTP_SECRET = "totp_secret"  # noqa: S105 - the name of a column
+    TOTP_PENDING_SECRET = "totp_pending_secret"  # noqa: S105 - the name of a column
+    BACKUP_CODES = "twofa_backup_codes"
+    SAMPLE = "sample"
+
+
+def user_text(user_id: Hashable) -> str:
+    """The canonical text of a user id, to which values are bound."""
+    return user_id.hex() if isinstance(user_id, bytes) else str(user_id)
+
+
+@dataclass(frozen=True)
+class _Key:
+    id: str
+    cipher: AESGCM = field(repr=False)
+
+
+class KeyRing:
+    """
+    The keys of one application: the first seals, all open.
+
+    Args:
+        entries: Keys in Fernet's format, 32 bytes as url-safe base64 (`Fernet.generate_key()`).
+        read_fernet: Also open values that an older version wrote with Fernet. Those are bound to no row, so this
+            door is closed unless it is needed.
+
+    Raises:
+        ConfigurationError: No entry, or one that is malformed, given twice, not random, or the documented example.
+    """
+
+    def __init__(self, entries: Sequence[str], *, read_fernet: bool = False) -> None:
+        materials = [_key_material(entry, place) for place, entry in enumerate(entries, 1)]
+        if not materials:
+            raise ConfigurationError("ENCRYPTION_KEY is missing: set it to 32 random bytes as url-safe base64.")
+        if len(set(materials)) != len(materials):
+            raise ConfigurationError("ENCRYPTION_KEY names the same key twice.")
+        self._keys = {key.id: key for key in map(_derived, materials)}
+        self._writing = next(iter(self._keys.values()))
+        fernets = [Fernet(urlsafe_b64encode(material)) for material in materials]
+        self._fernet = MultiFernet(fernets) if read_fernet else None
+
+    def __repr__(self) -> str:
+        return f"KeyRing({', '.join(self._keys)})"
+
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """The ids of all keys, the writing one first."""
+        return tuple(self._keys)
+
+    def seal(self, value: bytes, purpose: Purpose, user_id: Hashable) -> Sealed:
+        """Seal *value* for one purpose of one user under the writing key, with a fresh random nonce."""
+        return self._seal_with(secrets.token_bytes(NONCE_BYTES), value, purpose, user_id)
+
+    def _seal_with(self, nonce: bytes, value: bytes, purpose: Purpose, user_id: Hashable) -> Sealed:
+        key = self._writing
+        body = nonce + key.cipher.encrypt(nonce, value, _associated_data(key.id, purpose, user_id))
+        return Sealed(f"{VERSION}.{key.id}.{urlsafe_b64encode(body).decode()}")
+
+    def open_sealed(self, sealed: Sealed, purpose: Purpose, user_id: Hashable) -> bytes:
+        """
+        Open a value that was sealed for *purpose* of this user.
+
+        Raises:
+            CannotOpen: It was sealed for something else, changed, or its key is not on the ring. Never to be taken
+                for a wrong code.
+        """
+        if sealed.startswith(_FERNET_PREFIX):
+            return self._open_fernet(sealed)
+        version, _, rest = sealed.partition(".")
+        key_id, _, body = rest.partition(".")
+        if version != VERSION:
+            raise CannotOpen from ValueError(f"{purpose}: not a sealed value of version {VERSION}")
+        if key_id not in self._keys:
+            raise CannotOpen from ValueError(f"{purpose}: sealed under key {_shown(key_id)}, which is not configured")
+        try:
+            data = urlsafe_b64decode(body)
+            nonce, ciphertext = data[:NONCE_BYTES], data[NONCE_BYTES:]
+            return self._keys[key_id].cipher.decrypt(nonce, ciphertext, _associated_data(key_id, purpose, user_id))
+        except (InvalidTag, binascii.Error, ValueError):
+            raise CannotOpen from ValueError(f"{purpose}: the value was changed, or belongs elsewhere")
+
+    def _open_fernet(self, token: str) -> bytes:
+        if self._fernet is None:
+            raise CannotOpen from ValueError("a value of an older version (Fernet): set TWOFA_READ_FERNET=1 to read it")
+        try:
+            return self._fernet.decrypt(token)
+        except InvalidToken:
+            raise CannotOpen from ValueError("a Fernet value under none of the configured keys")
+
+
+def _shown(key_id: str) -> str:
+    """A key id for a message: whatever stands in a damaged row does not get there."""
+    return key_id if re.fullmatch(r"[0-9a-f]{1,32}", key_id) else "of unknown form"
+
+
+def _key_material(entry: str, place: int) -> bytes:
+    """The 32 bytes of one entry of `ENCRYPTION_KEY`; the message names its place, never its text."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{43}=", entry):
+        raise ConfigurationError(f"ENCRYPTION_KEY, entry {place}: not 32 bytes as url-safe base64 (44 characters).")
+    material = urlsafe_b64decode(entry)
+    if entry == EXAMPLE_KEY or len(set(material)) < _LEAST_DISTINCT_BYTES:
+        raise ConfigurationError(f"ENCRYPTION_KEY, entry {place}: an example or all alike; make a random one.")
+    return material
+
+
+def _derived(material: bytes) -> _Key:
+    def derive(info: bytes, length: int) -> bytes:
+        return HKDF(algorithm=SHA256(), length=length, salt=None, info=info).derive(material)
+
+    return _Key(derive(b"twofold v1 key id", KEY_ID_BYTES).hex(), AESGCM(derive(b"twofold v1 AES-256-GCM", KEY_BYTES)))
+
+
+def _associated_data(key_id: str, purpose: Purpose, user_id: Hashable) -> bytes:
+    parts = [text.encode() for text in (VERSION, key_id, purpose, user_text(user_id))]
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)

@@ -1,0 +1,134 @@
+"""Time-based one-time passwords (RFC 6238) over pyotp."""
+
+import hashlib
+import hmac
+import json
+import math
+import re
+import secrets
+from base64 import b32encode
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NewType
+from urllib.parse import quote
+
+import pyotp
+
+from twofold.core.policy import MAX_LABEL_CHARACTERS, Policy
+from twofold.errors import ConfigurationError, MalformedCode
+
+TimeStep = NewType("TimeStep", int)
+"""The T of RFC 6238, section 4.2: periods since 1970. Wider than 32 bits."""
+
+
+@dataclass(frozen=True)
+class TypedCode:
+    """ASCII digits of a policy's length; made by `typed_code` alone."""
+
+    text: str = field(repr=False)
+
+
+DIGESTS = {"SHA1": hashlib.sha1, "SHA256": hashlib.sha256, "SHA512": hashlib.sha512}
+"""The algorithms of RFC 6238, section 1.2, by their names in `otpauth://`."""
+
+
+@dataclass(frozen=True)
+class TotpSecret:
+    """
+    The key that a person's authenticator app shares with us, with its parameters.
+
+    Args:
+        base32: The key (RFC 4648, without padding).
+        algorithm: `SHA1`, `SHA256` or `SHA512`. Authenticator apps ignore all but the first in silence.
+        digits: Digits of a code.
+        period: Seconds of a time step.
+    """
+
+    base32: str = field(repr=False)
+    algorithm: str = "SHA1"
+    digits: int = 6
+    period: int = 30
+
+    def code_at(self, step: TimeStep) -> str:
+        """The code of one time step (RFC 6238, section 4.2: HOTP of the step)."""
+        return pyotp.HOTP(self.base32, digits=self.digits, digest=DIGESTS[self.algorithm]).at(step)
+
+    def to_bytes(self) -> bytes:
+        """What is sealed: the parameters travel inside the value."""
+        parameters = {"s": self.base32, "a": self.algorithm, "d": self.digits, "p": self.period}
+        return json.dumps(parameters, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_bytes(cls, stored: bytes) -> "TotpSecret":
+        """Read what `to_bytes` wrote, or the bare base32 secret that an older version stored."""
+        if not stored.startswith(b"{"):
+            return cls(stored.decode("ascii"))
+        parameters = json.loads(stored)
+        return cls(parameters["s"], parameters["a"], parameters["d"], parameters["p"])
+
+
+def new_totp_secret(policy: Policy) -> TotpSecret:
+    """A fresh secret from the system's random generator, of the policy's strength."""
+    base32 = b32encode(secrets.token_bytes(policy.secret_bytes)).decode().rstrip("=")
+    return TotpSecret(base32, digits=policy.digits, period=policy.period)
+
+
+def typed_code(text: str, digits: int) -> TypedCode:
+    """
+    What a person typed, as digits; forgives spaces around and one space or hyphen inside, nothing else.
+
+    Raises:
+        MalformedCode: It cannot be a code, so it is compared with nothing and counts nowhere (G13).
+    """
+    match = re.fullmatch(r" *([0-9]+)(?:[ -]?([0-9]+))? *", text) if len(text) <= MAX_LABEL_CHARACTERS else None
+    code = "".join(part or "" for part in match.groups()) if match else ""
+    if len(code) != digits:
+        message = f"A code has {digits} digits."
+        raise MalformedCode(message, errors=[{"field": "code", "message": message}])
+    return TypedCode(code)
+
+
+def time_step_at(moment: datetime, period: int) -> TimeStep:
+    """The time step in which *moment* lies (RFC 6238, section 4.2, with T0 = 0)."""
+    return TimeStep(math.floor(moment.timestamp()) // period)
+
+
+def window_at(moment: datetime, period: int, drift: int) -> range:
+    """The time steps acceptable at *moment*: the current one and *drift* to each side (RFC 6238, section 5.2)."""
+    step = time_step_at(moment, period)
+    return range(max(step - drift, 0), step + drift + 1)
+
+
+def matching_steps(secret: TotpSecret, code: TypedCode, window: range) -> list[TimeStep]:
+    """
+    The time steps of *window* whose code this is.
+
+    Every step is compared, each in constant time, so that the time taken tells nothing about the code.
+    """
+    return [step for step in map(TimeStep, window) if hmac.compare_digest(secret.code_at(step), code.text)]
+
+
+def otpauth_uri(secret: TotpSecret, *, issuer: str, account: str) -> str:
+    """
+    The text of the QR code (Key URI format): issuer in label and parameter, base32 without padding.
+
+    Nothing in *issuer* or *account* can end its field: all but letters, digits and `_.-~` is percent-encoded.
+    """
+    label = f"{quote(issuer, safe='')}:{quote(account[:MAX_LABEL_CHARACTERS], safe='')}"
+    return (
+        f"otpauth://totp/{label}?secret={secret.base32}&issuer={quote(issuer, safe='')}"
+        f"&algorithm={secret.algorithm}&digits={secret.digits}&period={secret.period}"
+    )
+
+
+def checked_issuer(issuer: str) -> str:
+    """
+    An issuer that every authenticator app can show.
+
+    Raises:
+        ConfigurationError: It is empty, too long, or has a colon, which ends the issuer in a label (Key URI format).
+    """
+    if not issuer.strip() or len(issuer) > MAX_LABEL_CHARACTERS or ":" in issuer or not issuer.isprintable():
+        message = f"issuer: people see it in their app; 1 to {MAX_LABEL_CHARACTERS} printable characters, no colon."
+        raise ConfigurationError(message)
+    return issuer

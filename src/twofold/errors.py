@@ -1,0 +1,231 @@
+"""
+Everything that can go wrong, drawn once.
+
+TwofoldError
+├── ConfigurationError          the host put something together wrongly
+├── Unavailable                 store or key out of reach: nothing was done
+│   └── CannotOpen              a stored value does not open
+├── InvalidRequest              malformed before anything was looked at
+│   └── MalformedCode           what was typed cannot be a code
+├── ProofRefused                a proof was looked at and not accepted
+│   ├── InvalidCode             wrong or expired
+│   ├── CodeAlreadyUsed         right, but not for the first time
+│   │   └── ClockMovedBack      newer codes were accepted while the clock was ahead
+│   ├── Locked                  too many failures: wait
+│   └── FactorDisabled          the cap was reached: enroll anew
+├── Conflict                    the user's enrollment is in another state
+│   ├── AlreadyEnabled
+│   ├── NotEnabled
+│   └── NoSetupPending
+├── Unauthenticated             the 401s
+│   ├── NotSignedIn
+│   ├── SignInFailed
+│   ├── SignInTokenDead
+│   └── StepUpRequired
+├── Forbidden
+│   └── SecondFactorNotSetUp
+└── NotFound
+    └── UnknownUser
+
+The text of an error is meant for the person in front of the screen: it says what to do next, and never holds a
+secret, a code or what was sent.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import ClassVar
+
+
+class TwofoldError(Exception):
+    """Anything that this library refuses or cannot do."""
+
+    slug: ClassVar[str] = "error"
+    detail: ClassVar[str] = "The request could not be carried out."
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail or self.detail)
+
+
+class ConfigurationError(TwofoldError):
+    """The host put something together wrongly; the text says what to write instead."""
+
+    slug = "configuration"
+
+
+class Unavailable(TwofoldError):
+    """Store or key out of reach, or the request waits for itself; nothing was done."""
+
+    slug = "unavailable"
+    detail = "This cannot be checked at the moment. Nothing was changed; please try again shortly."
+
+
+class CannotOpen(Unavailable):
+    """A stored value does not open: wrong row or purpose, a flipped bit, or a missing key."""
+
+
+class InvalidRequest(TwofoldError):
+    """
+    What was sent is malformed; nothing was looked at and nothing counted.
+
+    Args:
+        errors: One entry for each fault, `{"field": ..., "message": ...}`, never with what was sent.
+    """
+
+    slug = "invalid-request"
+    detail = "The request is malformed."
+
+    def __init__(self, detail: str | None = None, *, errors: Sequence[dict[str, str]] = ()) -> None:
+        super().__init__(detail)
+        self.errors = tuple(errors)
+
+
+class MalformedCode(InvalidRequest):
+    """What was typed cannot be a code; it was not compared with anything."""
+
+
+class ProofRefused(TwofoldError):
+    """A proof was looked at and not accepted."""
+
+
+class InvalidCode(ProofRefused):
+    """The code is wrong or expired; one generic answer for both."""
+
+    slug = "invalid-code"
+    detail = "That code is not right. Wait for the next one in your authenticator app and type it in."
+
+
+class CodeAlreadyUsed(ProofRefused):
+    """A right code again; not counted as a failure."""
+
+    slug = "code-already-used"
+    detail = "That code was used already. Wait for the next one."
+
+
+class ClockMovedBack(CodeAlreadyUsed):
+    """Codes from the future were accepted while the server's clock was ahead; none is accepted again until then."""
+
+    detail = (
+        "The server's clock was ahead when a code was last accepted, so this one counts as used. "
+        "Sign in with a backup code and set up the authenticator app again, or ask the operator for help."
+    )
+
+
+class Locked(ProofRefused):
+    """
+    Too many failures in a row: nothing is looked at before *until*.
+
+    Args:
+        until: The moment from which one attempt is free again.
+        methods: The names of the factors that are open meanwhile.
+    """
+
+    slug = "locked"
+    detail = "Too many wrong codes. Wait before you try again, or use another method."
+
+    def __init__(self, until: datetime, methods: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.until = until
+        self.methods = tuple(methods)
+
+
+class FactorDisabled(ProofRefused):
+    """The cap of failures in a row was reached (NIST SP 800-63B-4, 3.2.2): the factor is dead until enrolled anew."""
+
+    slug = "factor-disabled"
+    detail = (
+        "This method was switched off after too many wrong codes. Use another method and set this one up again, "
+        "or ask the operator for help."
+    )
+
+
+class Conflict(TwofoldError):
+    """The user's enrollment is in another state than the request supposes."""
+
+
+class AlreadyEnabled(Conflict):
+    """An authenticator app is on already, and replacing it was not asked for."""
+
+    slug = "already-enabled"
+    detail = "An authenticator app is set up already. To move to a new phone, ask to replace it."
+
+
+class NotEnabled(Conflict):
+    """The user has no second factor."""
+
+    slug = "not-enabled"
+    detail = "Two-factor authentication is not on."
+
+
+class NoSetupPending(Conflict):
+    """No set-up is waiting for its first code, or it has expired."""
+
+    slug = "no-setup-pending"
+    detail = "No set-up is waiting for a code. Start the set-up again."
+
+
+class Unauthenticated(TwofoldError):
+    """The 401s."""
+
+
+class NotSignedIn(Unauthenticated):
+    """No session, or a dead one."""
+
+    slug = "not-signed-in"
+    detail = "You are not signed in. Sign in and try again."
+
+
+class SignInFailed(Unauthenticated):
+    """Unknown address or wrong password: one answer for both."""
+
+    slug = "sign-in-failed"
+    detail = "That address and password do not go together."
+
+
+class SignInTokenDead(Unauthenticated):
+    """The pending sign-in is unknown, expired, used, or outlived by a change of factor or password."""
+
+    slug = "sign-in-token-dead"
+    detail = "This sign-in has ended. Start again with your password."
+
+
+class StepUpRequired(Unauthenticated):
+    """
+    The session's second factor is missing or too old (RFC 9470).
+
+    Args:
+        max_age: How old, in seconds, the second factor may be.
+        methods: The names of the factors that the user has.
+    """
+
+    slug = "step-up-required"
+    detail = "Confirm with your second factor to go on."
+
+    def __init__(self, max_age: int, methods: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.max_age = max_age
+        self.methods = tuple(methods)
+
+
+class Forbidden(TwofoldError):
+    """This session may not do that."""
+
+    slug = "forbidden"
+    detail = "This is not allowed."
+
+
+class SecondFactorNotSetUp(Forbidden):
+    """The route asks for a second factor, and the user has none."""
+
+    slug = "second-factor-not-set-up"
+    detail = "This needs two-factor authentication. Set it up first."
+
+
+class NotFound(TwofoldError):
+    """There is no such thing, or it is another user's."""
+
+    slug = "not-found"
+    detail = "There is nothing here."
+
+
+class UnknownUser(NotFound):
+    """The store has no user of this id."""

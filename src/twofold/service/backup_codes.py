@@ -1,0 +1,66 @@
+"""Backup codes: regenerate the set, burn one code."""
+
+from dataclasses import dataclass, replace
+
+from twofold.core.backup_codes import TypedBackupCode, new_backup_codes, stored_backup_codes
+from twofold.core.enrollment import Accepted, Enrollment, Judgement
+from twofold.core.events import EventKind
+from twofold.core.sealing import user_text
+from twofold.core.totp import TypedCode
+from twofold.service.context import Context, Scope
+from twofold.service.ports import UserId
+from twofold.service.proofs import decide, proof_of
+
+
+@dataclass(frozen=True)
+class BackupCodeCases:
+    """The use cases of backup codes."""
+
+    context: Context
+
+    def regenerate(self, user_id: UserId, typed: TypedCode) -> tuple[str, ...]:
+        """
+        Replace the whole set, after a code from the authenticator app; the old set is dead at once (G5).
+
+        Returns:
+            The new codes in the clear, to be shown once.
+
+        Raises:
+            UnknownUser: There is no such user.
+            NotEnabled: The user has no second factor.
+            ProofRefused: The code was not accepted; a wrong one is counted.
+        """
+        codes = new_backup_codes(self.context.policy)
+
+        def work(scope: Scope) -> Judgement:
+            enrollment = scope.lock(user_id)
+
+            def change(judged: Enrollment, _: Accepted) -> Enrollment:
+                stored = stored_backup_codes(codes, user_text(judged.user_id))
+                return replace(judged, backup_codes=scope.sealed_backup_codes(stored, judged.user_id))
+
+            proof = proof_of(scope, enrollment, typed)
+            return decide(scope, enrollment, proof, done=EventKind.BACKUP_CODES_REGENERATED, change=change)
+
+        self.context.transact(work).outcome()
+        return codes
+
+    def burn(self, user_id: UserId, typed: TypedBackupCode) -> int:
+        """
+        Use up one backup code, outside of any session.
+
+        Returns:
+            How many are left.
+
+        Raises:
+            UnknownUser: There is no such user.
+            NotEnabled: The user has no second factor.
+            ProofRefused: The code was not accepted; a wrong one is counted.
+        """
+
+        def work(scope: Scope) -> Judgement:
+            enrollment = scope.lock(user_id)
+            return decide(scope, enrollment, proof_of(scope, enrollment, typed), done=EventKind.CODE_ACCEPTED)
+
+        accepted = self.context.transact(work).outcome()
+        return accepted.backup_codes.remaining if accepted.backup_codes else 0

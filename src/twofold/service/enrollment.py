@@ -1,0 +1,95 @@
+"""The whole second factor of a user: status, disable, change of password, oblivion."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from twofold.core.enrollment import Accepted, Enrollment, Judgement, Typed
+from twofold.core.events import EventKind
+from twofold.service.context import Context, Scope
+from twofold.service.ports import Transaction, UserId
+from twofold.service.proofs import decide, proof_of
+from twofold.service.sessions import Proved
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a user's second factor stands."""
+
+    enabled: bool
+    pending: bool
+    methods: tuple[str, ...]
+    backup_codes_remaining: int
+    enabled_at: datetime | None
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True)
+class EnrollmentCases:
+    """The use cases of a user's whole second factor."""
+
+    context: Context
+
+    def status(self, user_id: UserId) -> Status:
+        """
+        Where the second factor of this user stands.
+
+        Raises:
+            UnknownUser: There is no such user.
+            CannotOpen: A stored value does not open.
+        """
+
+        def work(scope: Scope) -> Status:
+            enrollment = scope.enrollment(user_id)
+            return Status(
+                enabled=enrollment.enabled,
+                pending=enrollment.has_pending(scope.at),
+                methods=scope.methods(enrollment),
+                backup_codes_remaining=scope.backup_codes(enrollment).remaining,
+                enabled_at=enrollment.enabled_at,
+                last_used_at=scope.tx.last_accepted(user_id) if enrollment.enabled else None,
+            )
+
+        return self.context.read(work)
+
+    def disable(self, user_id: UserId, typed: Typed) -> Proved:
+        """
+        Remove every factor after a proof of one; all sessions are to end (G8).
+
+        Raises:
+            UnknownUser: There is no such user.
+            NotEnabled: The user has no second factor.
+            ProofRefused: The proof was not accepted; a wrong one is counted.
+        """
+
+        def change(judged: Enrollment, _: Accepted) -> Enrollment:
+            return judged.without_factors()
+
+        def work(scope: Scope) -> Judgement:
+            enrollment = scope.lock(user_id)
+            proof = proof_of(scope, enrollment, typed)
+            return decide(scope, enrollment, proof, done=EventKind.SECOND_FACTOR_DISABLED, change=change)
+
+        return Proved.by(self.context.transact(work))
+
+    def password_changed(self, user_id: UserId) -> None:
+        """
+        Let everything die that was handed out for the old password: pending sign-ins and assurance (G6).
+
+        Raises:
+            UnknownUser: There is no such user.
+        """
+
+        def work(scope: Scope) -> None:
+            scope.tx.save(scope.lock(user_id).outlived())
+            scope.tx.drop_handed_out(user_id)
+            scope.record(EventKind.PASSWORD_CHANGED)
+
+        self.context.transact(work)
+
+    def forget(self, user_id: UserId) -> None:
+        """Delete everything kept about a user; nothing happens where there is nothing."""
+
+        def work(tx: Transaction) -> None:
+            tx.forget(user_id)
+
+        self.context.store.transact(work)

@@ -1,0 +1,98 @@
+"""What the use cases need from outside."""
+
+from collections.abc import Callable, Hashable
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from twofold.core.assurance import ProvedSession
+from twofold.core.enrollment import Enrollment
+from twofold.core.events import Event
+from twofold.core.sign_in import PendingSignIn
+
+T = TypeVar("T")
+UserId = Hashable
+"""The primary key of a user, as the host's model types it."""
+
+EventSink = Callable[[Event], None]
+"""Is told each event after its commit; what it raises is logged and changes nothing."""
+
+
+class Clock(Protocol):
+    """Something that knows the time."""
+
+    def now(self) -> datetime:
+        """The present moment, timezone-aware."""
+
+
+class Transaction(Protocol):
+    """
+    One short transaction of ours; whatever is locked, the row of the user is locked first.
+
+    The methods that take a user id raise `UnknownUser` where the store has no such user.
+    """
+
+    def lock(self, user_id: UserId) -> Enrollment:
+        """Read the enrollment of this user, and keep every other transaction from locking it until this one ends."""
+
+    def save(self, enrollment: Enrollment) -> None:
+        """Store the enrollment of a user whose row this transaction holds."""
+
+    def enrollment(self, user_id: UserId) -> Enrollment:
+        """Read the enrollment of this user without holding anybody up; never to decide about a proof."""
+
+    def account(self, user_id: UserId) -> str:
+        """The name that people see in their authenticator app."""
+
+    def record(self, event: Event) -> None:
+        """Append one event."""
+
+    def last_accepted(self, user_id: UserId) -> datetime | None:
+        """The moment of the last event of this user with a factor and the outcome `success`."""
+
+    def add_pending_sign_in(self, pending: PendingSignIn, *, at: datetime, keep: int) -> None:
+        """Store a pending sign-in; of this user's, the expired go, and the oldest beyond *keep*."""
+
+    def pending_sign_in(self, token_hash: str) -> PendingSignIn | None:
+        """The pending sign-in of this token, dead or alive."""
+
+    def drop_pending_sign_in(self, token_hash: str) -> None:
+        """Delete one pending sign-in."""
+
+    def session(self, user_id: UserId, session_hash: str) -> tuple[Enrollment, ProvedSession | None]:
+        """The enrollment of this user, as by `enrollment`, and what this session has proved."""
+
+    def save_session(self, session: ProvedSession) -> None:
+        """Store what a session has proved, in place of what it proved before."""
+
+    def drop_handed_out(self, user_id: UserId) -> None:
+        """Delete all pending sign-ins and proved sessions of this user."""
+
+    def pay_debt(self, user_id: UserId, debt: int) -> bool:
+        """Compare and swap: clear the debt "end all sessions" if it still is *debt*. Whether it was."""
+
+    def forget(self, user_id: UserId) -> None:
+        """Delete everything kept about this user."""
+
+
+class Transactions(Protocol):
+    """Where a use case finds its transactions."""
+
+    def transact(self, work: Callable[[Transaction], T]) -> T:
+        """
+        Run *work* in one transaction and commit; on any exception nothing of it stays.
+
+        *work* may run again from its beginning where the database could not bring transactions in line.
+
+        Raises:
+            Unavailable: The database is out of reach, or a lock was not to be had in time.
+        """
+
+    def read(self, work: Callable[[Transaction], T]) -> T:
+        """Run *work*, which only reads and locks nothing."""
+
+
+class Store(Transactions, Protocol):
+    """Where enrollments live."""
+
+    async def run(self, use_case: Callable[[Transactions], T]) -> T:
+        """From an event loop: run a synchronous use case where it may block."""

@@ -1,0 +1,96 @@
+"""The one road of a proof through a transaction: open, judge, seal, save, record."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from twofold.core.backup_codes import TypedBackupCode
+from twofold.core.enrollment import (
+    Accepted,
+    BackupCodeProof,
+    Enrollment,
+    Judgement,
+    Proof,
+    SetUpProof,
+    TotpProof,
+    Typed,
+    judge,
+)
+from twofold.core.events import EventKind
+from twofold.core.sealing import Purpose, Sealed
+from twofold.core.totp import TotpSecret, TypedCode
+from twofold.errors import InvalidCode, Locked, NoSetupPending, NotEnabled
+from twofold.service.context import Scope
+
+Change = Callable[[Enrollment, Accepted], Enrollment]
+"""What an accepted proof does to the enrollment, beyond having been accepted."""
+
+
+def unchanged(enrollment: Enrollment, _: Accepted) -> Enrollment:
+    """The change of a proof that changes nothing more."""
+    return enrollment
+
+
+def proof_of(scope: Scope, enrollment: Enrollment, typed: Typed) -> Proof:
+    """
+    What was typed, beside what it is measured against.
+
+    Raises:
+        NotEnabled: The user has no second factor.
+        InvalidCode: The user does not have this one.
+        CannotOpen: The stored value does not open.
+    """
+    if not enrollment.enabled:
+        raise NotEnabled
+    if isinstance(typed, TypedBackupCode):
+        return BackupCodeProof(typed, scope.backup_codes(enrollment))
+    if enrollment.totp_secret is None:
+        raise InvalidCode
+    return TotpProof(typed, open_secret(scope, enrollment, enrollment.totp_secret, Purpose.TOTP_SECRET))
+
+
+def set_up_proof_of(scope: Scope, enrollment: Enrollment, typed: TypedCode) -> SetUpProof:
+    """
+    A typed code, beside the secret of the set-up that waits for it.
+
+    Raises:
+        NoSetupPending: None does, or it has expired.
+        CannotOpen: The stored value does not open.
+    """
+    if enrollment.pending_secret is None or not enrollment.has_pending(scope.at):
+        raise NoSetupPending
+    return SetUpProof(typed, open_secret(scope, enrollment, enrollment.pending_secret, Purpose.TOTP_PENDING_SECRET))
+
+
+def open_secret(scope: Scope, enrollment: Enrollment, sealed: Sealed, purpose: Purpose) -> TotpSecret:
+    """A TOTP secret in the clear; it never leaves the transaction."""
+    return TotpSecret.from_bytes(scope.context.keys.open_sealed(sealed, purpose, enrollment.user_id))
+
+
+def decide(
+    scope: Scope, enrollment: Enrollment, proof: Proof, *, done: EventKind, change: Change = unchanged
+) -> Judgement:
+    """
+    Judge a proof against the row that *scope* holds, and store what was decided.
+
+    The caller lets the transaction commit, and only then asks the judgement for its outcome (G2, G3).
+
+    Args:
+        done: The kind of the event if the proof is accepted; otherwise it is `code_refused`.
+        change: What an accepted proof does beyond having been accepted.
+    """
+    judgement = judge(enrollment, proof, at=scope.at, policy=scope.context.policy)
+    verdict, judged = judgement.verdict, judgement.enrollment
+    if isinstance(verdict, Accepted):
+        if verdict.backup_codes is not None:
+            judged = replace(judged, backup_codes=scope.sealed_backup_codes(verdict.backup_codes, judged.user_id))
+        judged = change(judged, verdict)
+        scope.record(done, factor=verdict.factor)
+    else:
+        scope.record(judgement.event.kind, judgement.event.outcome, judgement.event.factor)
+    if isinstance(verdict, Locked):
+        verdict.methods = scope.open_methods(judged)
+    if judged != enrollment:
+        scope.tx.save(judged)
+    if judged.epoch != enrollment.epoch:
+        scope.tx.drop_handed_out(judged.user_id)
+    return replace(judgement, enrollment=judged)

@@ -1,0 +1,106 @@
+"""Signing in: after the right password, the second factor."""
+
+import secrets
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from twofold.core.enrollment import Enrollment, Judgement, Typed
+from twofold.core.events import EventKind
+from twofold.core.sign_in import PendingSignIn, SignInState
+from twofold.core.totp import typed_code
+from twofold.errors import SignInTokenDead
+from twofold.service.context import Context, Scope, token_hash
+from twofold.service.ports import UserId
+from twofold.service.proofs import decide, proof_of
+from twofold.service.sessions import Proved
+
+TOKEN_BYTES = 32
+"""Random bytes of a sign-in token (ASVS 5.0, 11.5.1: at least 128 bits)."""
+
+
+@dataclass(frozen=True)
+class SecondFactorPending:
+    """
+    The password was right; the second factor is still to come.
+
+    Args:
+        sign_in_token: The handle with which to finish; it opens nothing else.
+        methods: The names of the factors that this user has.
+        locked_until: Until when typed TOTP codes wait, if they do.
+    """
+
+    sign_in_token: str = field(repr=False)
+    methods: tuple[str, ...]
+    expires_at: datetime
+    locked_until: datetime | None
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """The use cases of signing in."""
+
+    context: Context
+
+    def begin(self, user_id: UserId, code: str | None = None) -> Proved | SecondFactorPending:
+        """
+        Go on after the right password.
+
+        Args:
+            code: A TOTP code that came along with the password; looked at only where a second factor is asked for.
+
+        Returns:
+            What was proved, where nothing more is needed; otherwise the pending sign-in.
+
+        Raises:
+            UnknownUser: There is no such user.
+            MalformedCode: *code* was needed and cannot be one.
+            ProofRefused: *code* was not accepted; a wrong one is counted.
+        """
+
+        def work(scope: Scope) -> Proved | SecondFactorPending | Judgement:
+            enrollment = scope.lock(user_id)
+            if not enrollment.enabled:
+                scope.record(EventKind.SIGNED_IN)
+                return Proved.by_password(enrollment, scope.at)
+            if code is None:
+                scope.record(EventKind.PASSWORD_ACCEPTED)
+                return self._pending(scope, enrollment)
+            typed = typed_code(code, self.context.policy.digits)
+            return decide(scope, enrollment, proof_of(scope, enrollment, typed), done=EventKind.SIGNED_IN)
+
+        result = self.context.transact(work)
+        return Proved.by(result) if isinstance(result, Judgement) else result
+
+    def _pending(self, scope: Scope, enrollment: Enrollment) -> SecondFactorPending:
+        token, policy = secrets.token_urlsafe(TOKEN_BYTES), self.context.policy
+        pending = PendingSignIn(token_hash(token), enrollment.user_id, enrollment.epoch, scope.at + policy.sign_in_life)
+        scope.tx.add_pending_sign_in(pending, at=scope.at, keep=policy.pending_sign_ins)
+        return SecondFactorPending(token, scope.methods(enrollment), pending.expires_at, scope.locked_until(enrollment))
+
+    def finish(self, sign_in_token: str, typed: Typed) -> Proved:
+        """
+        Finish a pending sign-in; it survives typos and dies on success (G6).
+
+        Raises:
+            SignInTokenDead: It is unknown, expired, used, or outlived by a change.
+            ProofRefused: The proof was not accepted; a wrong one is counted.
+        """
+        handle = token_hash(sign_in_token)
+
+        def work(scope: Scope) -> Judgement:
+            found = scope.tx.pending_sign_in(handle)
+            if found is None:
+                raise SignInTokenDead
+            enrollment = scope.lock(found.user_id)
+            # Read again under the lock: the first reading only told whose row to lock.
+            pending = scope.tx.pending_sign_in(handle)
+            if pending is None or pending.state_at(scope.at, enrollment) is not SignInState.PENDING:
+                raise SignInTokenDead
+            if not enrollment.enabled:
+                raise SignInTokenDead
+            judgement = decide(scope, enrollment, proof_of(scope, enrollment, typed), done=EventKind.SIGNED_IN)
+            if pending.state_after(judgement.event.outcome) is not SignInState.PENDING:
+                scope.tx.drop_pending_sign_in(handle)
+            return judgement
+
+        return Proved.by(self.context.transact(work))

@@ -1,0 +1,88 @@
+"""An engine of our own on the host's database, and what each database needs for our transactions."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry, SingletonThreadPool, StaticPool
+
+from twofold.errors import ConfigurationError
+
+LOCK_TIMEOUT_SECONDS = 2
+"""How long a transaction waits for a lock; longer, and the request waits for itself."""
+
+OWN_CONNECTIONS = 5
+"""Connections of our own at most: a check holds one for some milliseconds."""
+
+READ_ONLY = "twofold_read_only"
+"""The execution option of a connection that only reads."""
+
+_RETRYABLE = {
+    "40001": "PostgreSQL: serialization failure",
+    "40P01": "PostgreSQL: deadlock detected",
+    1213: "MariaDB: deadlock found",
+    1020: "MariaDB: record has changed since last read",
+}
+
+
+def must_share(engine: Engine) -> bool:
+    """Whether another pool would be another database: SQLite in memory."""
+    return isinstance(engine.pool, StaticPool | SingletonThreadPool)
+
+
+def own_engine(engine: Engine) -> Engine:
+    """
+    An engine on the same database with a pool of its own; the host's listeners on connections go along.
+
+    A second connection out of the host's own pool, while the request holds the first, is a deadlock under load.
+    """
+    options = dict(engine.get_execution_options())
+    own = Engine(engine.pool.recreate(), engine.dialect, engine.url, hide_parameters=True, execution_options=options)
+    match engine.dialect.name:
+        case "sqlite":
+            event.listen(own, "connect", _on_sqlite_connect)
+            event.listen(own, "begin", _on_sqlite_begin)
+        case "mysql" | "mariadb":
+            event.listen(own, "connect", _on_mariadb_connect)
+        case "postgresql":
+            own = own.execution_options(isolation_level="READ COMMITTED")
+        case other:
+            raise ConfigurationError(f"SqlAlchemyStore: {other} is not SQLite, PostgreSQL or MariaDB.")
+    return own
+
+
+def _on_sqlite_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    # Python's own transactions would let a SELECT run outside of them, unseen.
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {LOCK_TIMEOUT_SECONDS * 1000}")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _on_sqlite_begin(connection: Connection) -> None:
+    # The one guard of G2 on SQLite, which has no row locks: one writer from its first read on.
+    reads = connection.get_execution_options().get(READ_ONLY)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _on_mariadb_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {LOCK_TIMEOUT_SECONDS}")
+    cursor.close()
+
+
+def set_lock_timeout(connection: Connection) -> None:
+    """The first statement of a transaction that locks; the other databases know it from the connection."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
+
+
+def may_retry(error: DBAPIError) -> bool:
+    """Whether the transaction certainly did not happen, and may go better from its beginning."""
+    cause: Any = error.orig
+    code = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
+    arguments: tuple[Any, ...] = getattr(cause, "args", ())
+    return code in _RETRYABLE or any(argument in _RETRYABLE for argument in arguments[:1])

@@ -1,0 +1,163 @@
+"""The statements of the store, built once, and how rows become values."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Delete, Insert, Row, Select, Update, bindparam, delete, func, insert, select, update
+
+from twofold.core.assurance import Assurance, ProvedSession
+from twofold.core.attempts import Attempts
+from twofold.core.enrollment import Enrollment
+from twofold.core.events import SUCCESS, Event
+from twofold.core.sign_in import PendingSignIn
+from twofold.core.totp import TimeStep
+from twofold.sqlalchemy.tables import ENROLLMENT_COLUMNS, Tables
+
+CLIENT_ADDRESS_CHARACTERS = 64
+
+
+class Statements:
+    """
+    The constant statements over one set of tables; parameters begin with `p_`.
+
+    Args:
+        tables: Where things are.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self._of_enrollments(tables)
+        self._of_pending_sign_ins(tables)
+        self._of_sessions(tables)
+        self._of_events(tables)
+
+    def _of_enrollments(self, tables: Tables) -> None:
+        rows, user = tables.enrollments, tables.key == bindparam("p_user")
+        columns = [tables.key.label("user_id"), *(rows.c[name] for name in ENROLLMENT_COLUMNS)]
+        self.enrollment: Select[Any] = select(*columns).where(user)
+        # The one guard of G2: the row is held from reading to deciding to writing.
+        self.lock: Select[Any] = self.enrollment.with_for_update()
+        values: dict[str, Any] = {name: bindparam(f"p_{name}") for name in ENROLLMENT_COLUMNS}
+        self.save: Update = update(rows).where(user).values(values)
+        self.pay_debt: Update = (
+            update(rows).where(user, rows.c.twofa_end_sessions == bindparam("p_debt")).values(twofa_end_sessions=0)
+        )
+        self.account: Select[Any] = select(tables.account.label("account")).where(tables.user_id == bindparam("p_user"))
+        self.add_enrollment: Insert = insert(rows).values({tables.key.name: bindparam("p_user")})
+        self.drop_enrollment: Delete = delete(rows).where(user)
+
+    def _of_pending_sign_ins(self, tables: Tables) -> None:
+        rows = tables.pending_sign_ins
+        handle, user = rows.c.token_hash == bindparam("p_handle"), rows.c.user_id == bindparam("p_user")
+        self.pending_sign_in: Select[Any] = select(rows).where(handle)
+        self.pending_sign_ins_of: Select[Any] = (
+            select(rows.c.token_hash, rows.c.expires_at).where(user).order_by(rows.c.expires_at.desc())
+        )
+        self.add_pending_sign_in: Insert = insert(rows)
+        self.drop_pending_sign_in: Delete = delete(rows).where(handle)
+        self.drop_pending_sign_ins_of: Delete = delete(rows).where(user)
+
+    def _of_sessions(self, tables: Tables) -> None:
+        rows, enrollments = tables.sessions, tables.enrollments
+        session = (rows.c.session_hash == bindparam("p_handle")) & (rows.c.user_id == tables.key)
+        proved = [rows.c.session_hash, rows.c.epoch, rows.c.amr, rows.c.proved_at, rows.c.second_factor_at]
+        joined = enrollments.outerjoin(rows, session)
+        self.session: Select[Any] = self.enrollment.add_columns(*proved).select_from(joined)
+        self.add_session: Insert = insert(rows)
+        self.drop_session: Delete = delete(rows).where(rows.c.session_hash == bindparam("p_handle"))
+        self.drop_sessions_of: Delete = delete(rows).where(rows.c.user_id == bindparam("p_user"))
+
+    def _of_events(self, tables: Tables) -> None:
+        rows = tables.events
+        user = rows.c.user_id == bindparam("p_user")
+        self.add_event: Insert = insert(rows)
+        self.last_accepted: Select[Any] = select(func.max(rows.c.moment)).where(
+            user, rows.c.factor.is_not(None), rows.c.outcome == SUCCESS
+        )
+        self.drop_events_of: Delete = delete(rows).where(user)
+
+
+def utc_or_none(moment: datetime | None) -> datetime | None:
+    """As `utc`, where there may be none."""
+    return None if moment is None else utc(moment)
+
+
+def utc(moment: datetime) -> datetime:
+    """A moment as it was read: SQLite and MariaDB forget the time zone, which always was UTC."""
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def enrollment_of(row: Row[Any]) -> Enrollment:
+    """The enrollment in a row of `Statements.enrollment`."""
+    failures = row.twofa_failures
+    return Enrollment(
+        user_id=row.user_id,
+        totp_secret=row.totp_secret,
+        pending_secret=row.totp_pending_secret,
+        pending_until=utc_or_none(row.totp_pending_until),
+        enabled=bool(row.twofa_enabled),
+        backup_codes=row.twofa_backup_codes,
+        last_step=TimeStep(row.twofa_last_step or 0),
+        epoch=row.twofa_epoch or 0,
+        attempts=Attempts(json.loads(failures) if failures else {}, utc_or_none(row.twofa_locked_until)),
+        enabled_at=utc_or_none(row.twofa_enabled_at),
+        end_sessions=row.twofa_end_sessions or 0,
+    )
+
+
+def parameters_of(enrollment: Enrollment) -> dict[str, Any]:
+    """The parameters of `Statements.save`."""
+    attempts = enrollment.attempts
+    return {
+        "p_user": enrollment.user_id,
+        "p_totp_secret": enrollment.totp_secret,
+        "p_twofa_enabled": enrollment.enabled,
+        "p_twofa_backup_codes": enrollment.backup_codes,
+        "p_totp_pending_secret": enrollment.pending_secret,
+        "p_totp_pending_until": enrollment.pending_until,
+        "p_twofa_last_step": enrollment.last_step,
+        "p_twofa_epoch": enrollment.epoch,
+        "p_twofa_failures": json.dumps(dict(attempts.failures)) if attempts.failures else None,
+        "p_twofa_locked_until": attempts.locked_until,
+        "p_twofa_enabled_at": enrollment.enabled_at,
+        "p_twofa_end_sessions": enrollment.end_sessions,
+    }
+
+
+def pending_sign_in_of(row: Row[Any]) -> PendingSignIn:
+    """The pending sign-in in a row of `Statements.pending_sign_in`."""
+    return PendingSignIn(row.token_hash, row.user_id, row.epoch, utc(row.expires_at))
+
+
+def proved_session_of(row: Row[Any]) -> ProvedSession | None:
+    """What a session has proved, in a row of `Statements.session`."""
+    if row.session_hash is None:
+        return None
+    assurance = Assurance(tuple(row.amr.split()), utc(row.proved_at), utc_or_none(row.second_factor_at))
+    return ProvedSession(row.session_hash, row.user_id, row.epoch, assurance)
+
+
+def session_parameters_of(session: ProvedSession) -> dict[str, Any]:
+    """The parameters of `Statements.add_session`."""
+    return {
+        "session_hash": session.session_hash,
+        "user_id": session.user_id,
+        "epoch": session.epoch,
+        "amr": " ".join(session.assurance.amr),
+        "proved_at": session.assurance.at,
+        "second_factor_at": session.assurance.second_factor_at,
+    }
+
+
+def event_parameters_of(event: Event) -> dict[str, Any]:
+    """The parameters of `Statements.add_event`."""
+    address = event.client_address
+    return {
+        "user_id": event.user_id,
+        "kind": event.kind.value,
+        "moment": event.moment,
+        "outcome": event.outcome,
+        "factor": event.factor.value if event.factor else None,
+        "client_address": address[:CLIENT_ADDRESS_CHARACTERS] if address else None,
+    }

@@ -1,0 +1,128 @@
+"""One transaction on a connection, as the use cases see it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Executable
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import IntegrityError
+
+from twofold.core.assurance import ProvedSession
+from twofold.core.enrollment import Enrollment
+from twofold.core.events import Event
+from twofold.core.sign_in import PendingSignIn
+from twofold.errors import UnknownUser
+from twofold.service.ports import UserId
+from twofold.sqlalchemy.statements import (
+    Statements,
+    enrollment_of,
+    event_parameters_of,
+    parameters_of,
+    pending_sign_in_of,
+    proved_session_of,
+    session_parameters_of,
+    utc,
+    utc_or_none,
+)
+
+
+class SqlTransaction:
+    """The port `Transaction` over a connection whose transaction has begun."""
+
+    def __init__(self, connection: Connection, statements: Statements) -> None:
+        self._connection = connection
+        self._statements = statements
+
+    def _execute(self, statement: Executable, **parameters: object) -> CursorResult[Any]:
+        return self._connection.execute(statement, parameters)
+
+    def lock(self, user_id: UserId) -> Enrollment:
+        statements = self._statements
+        row = self._execute(statements.lock, p_user=user_id).first()
+        if row is None and statements.tables.aside:
+            self._add_enrollment(user_id)
+            row = self._execute(statements.lock, p_user=user_id).first()
+        if row is None:
+            raise UnknownUser
+        return enrollment_of(row)
+
+    def _add_enrollment(self, user_id: UserId) -> None:
+        """The first row of a user in the side table; another transaction may come before us."""
+        self.account(user_id)
+        try:
+            with self._connection.begin_nested():
+                self._execute(self._statements.add_enrollment, p_user=user_id)
+        except IntegrityError:
+            return
+
+    def save(self, enrollment: Enrollment) -> None:
+        self._connection.execute(self._statements.save, parameters_of(enrollment))
+
+    def enrollment(self, user_id: UserId) -> Enrollment:
+        row = self._execute(self._statements.enrollment, p_user=user_id).first()
+        return self._blank(user_id) if row is None else enrollment_of(row)
+
+    def _blank(self, user_id: UserId) -> Enrollment:
+        """The enrollment of a user who has no row yet; that is possible only in a side table."""
+        self.account(user_id)
+        return Enrollment(user_id=user_id)
+
+    def account(self, user_id: UserId) -> str:
+        row = self._execute(self._statements.account, p_user=user_id).first()
+        if row is None:
+            raise UnknownUser
+        return str(row.account)
+
+    def record(self, event: Event) -> None:
+        self._connection.execute(self._statements.add_event, event_parameters_of(event))
+
+    def last_accepted(self, user_id: UserId) -> datetime | None:
+        return utc_or_none(self._execute(self._statements.last_accepted, p_user=user_id).scalar())
+
+    def add_pending_sign_in(self, pending: PendingSignIn, *, at: datetime, keep: int) -> None:
+        statements = self._statements
+        rows = self._execute(statements.pending_sign_ins_of, p_user=pending.user_id).all()
+        for place, row in enumerate(rows, 1):
+            if place >= keep or utc(row.expires_at) <= at:
+                self.drop_pending_sign_in(row.token_hash)
+        values = {
+            "token_hash": pending.token_hash,
+            "user_id": pending.user_id,
+            "epoch": pending.epoch,
+            "expires_at": pending.expires_at,
+        }
+        self._connection.execute(statements.add_pending_sign_in, values)
+
+    def pending_sign_in(self, token_hash: str) -> PendingSignIn | None:
+        row = self._execute(self._statements.pending_sign_in, p_handle=token_hash).first()
+        return None if row is None else pending_sign_in_of(row)
+
+    def drop_pending_sign_in(self, token_hash: str) -> None:
+        self._execute(self._statements.drop_pending_sign_in, p_handle=token_hash)
+
+    def session(self, user_id: UserId, session_hash: str) -> tuple[Enrollment, ProvedSession | None]:
+        row = self._execute(self._statements.session, p_user=user_id, p_handle=session_hash).first()
+        if row is None:
+            return self._blank(user_id), None
+        return enrollment_of(row), proved_session_of(row)
+
+    def save_session(self, session: ProvedSession) -> None:
+        self._execute(self._statements.drop_session, p_handle=session.session_hash)
+        self._connection.execute(self._statements.add_session, session_parameters_of(session))
+
+    def drop_handed_out(self, user_id: UserId) -> None:
+        self._execute(self._statements.drop_pending_sign_ins_of, p_user=user_id)
+        self._execute(self._statements.drop_sessions_of, p_user=user_id)
+
+    def pay_debt(self, user_id: UserId, debt: int) -> bool:
+        return self._execute(self._statements.pay_debt, p_user=user_id, p_debt=debt).rowcount == 1
+
+    def forget(self, user_id: UserId) -> None:
+        statements = self._statements
+        row = self._execute(statements.lock, p_user=user_id).first()
+        self.drop_handed_out(user_id)
+        self._execute(statements.drop_events_of, p_user=user_id)
+        if row is not None and statements.tables.aside:
+            self._execute(statements.drop_enrollment, p_user=user_id)
+        elif row is not None:
+            self.save(Enrollment(user_id=user_id, epoch=enrollment_of(row).epoch + 1))

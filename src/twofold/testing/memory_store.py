@@ -1,0 +1,130 @@
+"""A store in memory: a real implementation, for tests and for a first look. One process, nothing survives it."""
+
+import threading
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from twofold.core.assurance import ProvedSession
+from twofold.core.enrollment import Enrollment
+from twofold.core.events import SUCCESS, Event
+from twofold.core.sign_in import PendingSignIn
+from twofold.errors import UnknownUser
+from twofold.service.ports import Transaction, Transactions, UserId
+
+T = TypeVar("T")
+
+
+@dataclass
+class _Tables:
+    accounts: dict[UserId, str] = field(default_factory=dict)
+    enrollments: dict[UserId, Enrollment] = field(default_factory=dict)
+    pending: dict[str, PendingSignIn] = field(default_factory=dict)
+    sessions: dict[str, ProvedSession] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+
+
+class MemoryStore:
+    """Enrollments in memory; one transaction at a time."""
+
+    def __init__(self) -> None:
+        self._tables = _Tables()
+        self._lock = threading.RLock()
+
+    def add_user(self, user_id: UserId, account: str) -> None:
+        """Make a user known, as the host's own table does elsewhere."""
+        with self._lock:
+            self._tables.accounts[user_id] = account
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """All events, the oldest first."""
+        return tuple(self._tables.events)
+
+    def transact(self, work: Callable[[Transaction], T]) -> T:
+        """Run *work* on a copy, which takes the place of the original when nothing was raised."""
+        with self._lock:
+            tables = deepcopy(self._tables)
+            result = work(_MemoryTransaction(tables))
+            self._tables = tables
+            return result
+
+    def read(self, work: Callable[[Transaction], T]) -> T:
+        """Run *work*, which only reads."""
+        with self._lock:
+            return work(_MemoryTransaction(self._tables))
+
+    async def run(self, use_case: Callable[[Transactions], T]) -> T:
+        """Nothing here blocks for longer than another transaction takes."""
+        return use_case(self)
+
+
+class _MemoryTransaction:
+    def __init__(self, tables: _Tables) -> None:
+        self._tables = tables
+
+    def lock(self, user_id: UserId) -> Enrollment:
+        return self.enrollment(user_id)
+
+    def save(self, enrollment: Enrollment) -> None:
+        self._tables.enrollments[enrollment.user_id] = enrollment
+
+    def enrollment(self, user_id: UserId) -> Enrollment:
+        self.account(user_id)
+        return self._tables.enrollments.get(user_id, Enrollment(user_id=user_id))
+
+    def account(self, user_id: UserId) -> str:
+        if user_id not in self._tables.accounts:
+            raise UnknownUser
+        return self._tables.accounts[user_id]
+
+    def record(self, event: Event) -> None:
+        self._tables.events.append(event)
+
+    def last_accepted(self, user_id: UserId) -> datetime | None:
+        moments = [
+            event.moment
+            for event in self._tables.events
+            if event.user_id == user_id and event.factor is not None and event.outcome == SUCCESS
+        ]
+        return max(moments, default=None)
+
+    def add_pending_sign_in(self, pending: PendingSignIn, *, at: datetime, keep: int) -> None:
+        own = [other for other in self._tables.pending.values() if other.user_id == pending.user_id]
+        own.sort(key=lambda other: other.expires_at, reverse=True)
+        for place, other in enumerate(own, 1):
+            if other.expires_at <= at or place >= keep:
+                del self._tables.pending[other.token_hash]
+        self._tables.pending[pending.token_hash] = pending
+
+    def pending_sign_in(self, token_hash: str) -> PendingSignIn | None:
+        return self._tables.pending.get(token_hash)
+
+    def drop_pending_sign_in(self, token_hash: str) -> None:
+        self._tables.pending.pop(token_hash, None)
+
+    def session(self, user_id: UserId, session_hash: str) -> tuple[Enrollment, ProvedSession | None]:
+        session = self._tables.sessions.get(session_hash)
+        return self.enrollment(user_id), session if session and session.user_id == user_id else None
+
+    def save_session(self, session: ProvedSession) -> None:
+        self._tables.sessions[session.session_hash] = session
+
+    def drop_handed_out(self, user_id: UserId) -> None:
+        tables = self._tables
+        tables.pending = {key: row for key, row in tables.pending.items() if row.user_id != user_id}
+        tables.sessions = {key: row for key, row in tables.sessions.items() if row.user_id != user_id}
+
+    def pay_debt(self, user_id: UserId, debt: int) -> bool:
+        enrollment = self.enrollment(user_id)
+        if enrollment.end_sessions != debt:
+            return False
+        self.save(Enrollment(**{**vars(enrollment), "end_sessions": 0}))
+        return True
+
+    def forget(self, user_id: UserId) -> None:
+        self.drop_handed_out(user_id)
+        self._tables.enrollments.pop(user_id, None)
+        self._tables.events = [event for event in self._tables.events if event.user_id != user_id]
