@@ -116,15 +116,17 @@ class Locked(ProofRefused):
 
     Args:
         until: The moment from which one attempt is free again.
+        retry_after: The whole seconds till then, from the moment of the refusal.
         methods: The names of the factors that are open meanwhile.
     """
 
     slug = "locked"
     detail = "Too many wrong codes. Wait before you try again, or use another method."
 
-    def __init__(self, until: datetime, methods: Sequence[str] = ()) -> None:
+    def __init__(self, until: datetime, retry_after: int, methods: Sequence[str] = ()) -> None:
         super().__init__()
         self.until = until
+        self.retry_after = retry_after
         self.methods = tuple(methods)
 
 

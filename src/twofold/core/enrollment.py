@@ -1,5 +1,6 @@
 """One user's enrollment as a value, and `judge`, which decides about a proof."""
 
+import math
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -181,7 +182,7 @@ def _judgement(enrollment: Enrollment, proof: Proof, verdict: Accepted | ProofRe
 def _refusal_unseen(enrollment: Enrollment, proof: Proof, at: datetime, policy: Policy) -> ProofRefused | None:
     """The refusal for which the code is not even looked at: a wait, or the cap. Nothing is counted (G4)."""
     if until := enrollment.attempts.wait_of(proof.factor, at, policy):
-        return Locked(until)
+        return Locked(until, math.ceil((until - at).total_seconds()))
     # A new secret is the way out of the cap, so the cap of the old one does not hold it back.
     if enrollment.attempts.capped(proof.factor, policy) and not isinstance(proof, SetUpProof):
         return FactorDisabled()

@@ -7,7 +7,6 @@ prefixed: version, key id, purpose, user id. So a value in another row, in anoth
 not open, and an operator can count the rows of each key with SQL alone.
 """
 
-import binascii
 import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -116,10 +115,10 @@ class KeyRing:
         if key_id not in self._keys:
             raise CannotOpen from ValueError(f"{purpose}: sealed under key {_shown(key_id)}, which is not configured")
         try:
-            data = urlsafe_b64decode(body)
+            data = _bytes_of(body)
             nonce, ciphertext = data[:NONCE_BYTES], data[NONCE_BYTES:]
             return self._keys[key_id].cipher.decrypt(nonce, ciphertext, _associated_data(key_id, purpose, user_id))
-        except (InvalidTag, binascii.Error, ValueError):
+        except (InvalidTag, ValueError):
             raise CannotOpen from ValueError(f"{purpose}: the value was changed, or belongs elsewhere")
 
     def _open_fernet(self, token: str) -> bytes:
@@ -127,8 +126,21 @@ class KeyRing:
             raise CannotOpen from ValueError("a value of an older version (Fernet): set TWOFA_READ_FERNET=1 to read it")
         try:
             return self._fernet.decrypt(token)
-        except InvalidToken:
+        except (InvalidToken, ValueError):  # The latter where it is not ASCII.
             raise CannotOpen from ValueError("a Fernet value under none of the configured keys")
+
+
+def _bytes_of(body: str) -> bytes:
+    """
+    The bytes of a base64 text that is spelled as we spell it.
+
+    Raises:
+        ValueError: It is spelled otherwise. Decoding alone skips strange characters and the last one's unused bits.
+    """
+    data = urlsafe_b64decode(body)
+    if urlsafe_b64encode(data).decode() != body:
+        raise ValueError
+    return data
 
 
 def _shown(key_id: str) -> str:
@@ -141,7 +153,8 @@ def _key_material(entry: str, place: int) -> bytes:
     if not re.fullmatch(r"[A-Za-z0-9_-]{43}=", entry):
         raise ConfigurationError(f"ENCRYPTION_KEY, entry {place}: not 32 bytes as url-safe base64 (44 characters).")
     material = urlsafe_b64decode(entry)
-    if entry == EXAMPLE_KEY or len(set(material)) < _LEAST_DISTINCT_BYTES:
+    # As bytes: the last character has two bits that say nothing, so each key has four spellings.
+    if material == urlsafe_b64decode(EXAMPLE_KEY) or len(set(material)) < _LEAST_DISTINCT_BYTES:
         raise ConfigurationError(f"ENCRYPTION_KEY, entry {place}: an example or all alike; make a random one.")
     return material
 

@@ -1,0 +1,41 @@
+"""What stands before a route: a second factor that is fresh enough."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import Depends
+
+from twofold.core.assurance import Assurance
+from twofold.errors import SecondFactorNotSetUp
+from twofold.fastapi.host import CurrentSession, Host
+from twofold.fastapi.requests import totp_header
+
+Guard = Callable[..., Awaitable[Assurance]]
+
+
+def second_factor_guard(host: Host, max_age: timedelta, *, if_enabled: bool) -> Guard:
+    """A dependency: the second factor of the session that asks, at most *max_age* old."""
+
+    async def second_factor(
+        current: Annotated[CurrentSession, Depends(host.current)],
+        code: Annotated[str | None, Depends(totp_header)],
+    ) -> Assurance:
+        state, user_id, session_id = current.state, current.user_id, current.signed_in.session_id
+        if not state.enabled:
+            if if_enabled:
+                return current.assurance
+            raise SecondFactorNotSetUp
+        # Fresh: the header is not looked at, and nothing is spent.
+        if state.assurance is not None and state.assurance.is_fresh(host.auth.clock.now(), max_age):
+            return state.assurance
+        proved = await host.use(
+            current,
+            lambda auth: auth.step_up.require(user_id, session_id, max_age=max_age, code=code, if_enabled=if_enabled),
+        )
+        # For a further guard on the same request: the code is spent, and need not be spent again.
+        current.state = replace(state, assurance=proved)
+        return current.assurance
+
+    return second_factor

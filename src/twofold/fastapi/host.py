@@ -1,0 +1,124 @@
+"""The host's application as the routes see it: who asks, and how sessions start and end."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeVar
+
+from fastapi import Depends, Request
+from pydantic import BaseModel
+
+from twofold.core.assurance import Assurance, password_assurance
+from twofold.errors import NotSignedIn, SignInTokenDead, UnknownUser
+from twofold.fastapi.requests import client_address
+from twofold.fastapi.sessions import Sessions, SignedIn, answer_model, answer_type, call, filled
+from twofold.service.sessions import Proved, SessionState
+from twofold.service.two_factor_auth import TwoFactorAuth
+
+T = TypeVar("T")
+
+UNKNOWN_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
+"""When a session proved its password, which only the host knows."""
+
+_PROVED: dict[str, Any] = {"aal": (int, 1), "amr": (list[str], [])}
+
+
+@dataclass
+class CurrentSession:
+    """The session that asks, what it has proved, and the host's sessions."""
+
+    signed_in: SignedIn[Any]
+    state: SessionState
+    sessions: Sessions[Any]
+    client_address: str | None
+
+    @property
+    def user_id(self) -> Any:
+        """The user of the session."""
+        return self.signed_in.user_id
+
+    @property
+    def assurance(self) -> Assurance:
+        """What it has proved; of a password alone the library does not know when."""
+        return self.state.assurance or password_assurance(UNKNOWN_MOMENT)
+
+
+class Host:
+    """
+    One host: the use cases, its dependencies, and the answers made of its own words.
+
+    Args:
+        auth: The use cases.
+        current_session: The host's dependency that says who is signed in.
+        sessions: The host's dependency that starts and ends sessions.
+
+    Raises:
+        ConfigurationError: Something is missing in *sessions*; the text says what to write.
+    """
+
+    def __init__(
+        self, auth: TwoFactorAuth, *, current_session: Callable[..., Any], sessions: Callable[..., Sessions[Any]]
+    ) -> None:
+        self.auth = auth
+        self.sessions = sessions
+        answer = answer_type(sessions)
+        status = {"status": (Literal["signed_in"], "signed_in"), "backup_codes_remaining": (int, 0)}
+        codes = {"enabled": (bool, True), "backup_codes": (list[str] | None, None)}
+        self.signed_in_model = answer_model(answer, "SignedIn", status | _PROVED)
+        self.enabled_model = answer_model(answer, "Enabled", codes | _PROVED)
+        self.disabled_model = answer_model(answer, "Disabled", {"enabled": (bool, False)} | _PROVED)
+        self.current = self._current(current_session)
+
+    def _current(self, current_session: Callable[..., Any]) -> Callable[..., Awaitable[CurrentSession]]:
+        async def current(
+            request: Request,
+            signed_in: Annotated[Any, Depends(current_session)],
+            sessions: Annotated[Any, Depends(self.sessions)],
+        ) -> CurrentSession:
+            user_id, session_id = signed_in.user_id, signed_in.session_id
+            try:
+                state = await self.auth.run(lambda auth: auth.sessions.state(user_id, session_id))
+            except UnknownUser:
+                raise NotSignedIn from None
+            # The one guard of G8 after a crash: no session that should have ended gets past here.
+            if state.debt:
+                await self._end_sessions(sessions, user_id, state.debt)
+                raise NotSignedIn
+            return CurrentSession(signed_in, state, sessions, client_address(request))
+
+        return current
+
+    async def use(self, current: CurrentSession, use_case: Callable[[TwoFactorAuth], T]) -> T:
+        """One use case, for the session that asks."""
+        return await self.auth.run(use_case, client_address=current.client_address)
+
+    async def start(self, sessions: Sessions[Any], proved: Proved) -> SignedIn[Any]:
+        """
+        Start a session for a person who proved enough, after what is owed is paid.
+
+        Raises:
+            SignInTokenDead: Factor or password changed meanwhile; the session has ended again.
+        """
+        if proved.debt:
+            await self._end_sessions(sessions, proved.user_id, proved.debt)
+        signed_in: SignedIn[Any] = await call(sessions.start, proved.user_id, proved.assurance)
+        try:
+            await self.auth.run(lambda auth: auth.sessions.started(proved, signed_in.session_id))
+        except SignInTokenDead:
+            state = await self.auth.run(lambda auth: auth.sessions.state(proved.user_id, signed_in.session_id))
+            await self._end_sessions(sessions, proved.user_id, state.debt)
+            raise
+        return signed_in
+
+    async def _end_sessions(self, sessions: Sessions[Any], user_id: Any, debt: int) -> None:
+        """Pay the debt "end all sessions": end them, and only then clear it (G8)."""
+        await call(sessions.end_all, user_id)
+        await self.auth.run(lambda auth: auth.sessions.paid(user_id, debt))
+
+    async def started(
+        self, sessions: Sessions[Any], proved: Proved, model: type[BaseModel], **values: Any
+    ) -> BaseModel:
+        """Start a session, and say so: *model* filled with the host's words, *values*, and what was proved."""
+        signed_in = await self.start(sessions, proved)
+        assurance = proved.assurance
+        return filled(model, signed_in.answer, aal=assurance.aal, amr=list(assurance.amr), **values)

@@ -1,0 +1,61 @@
+"""How a proof is read: from the body, or from `X-TOTP-Code` in its place."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
+
+from fastapi import Depends, Request
+
+from twofold.core.enrollment import Typed
+from twofold.core.totp import TypedCode
+from twofold.errors import InvalidRequest
+from twofold.fastapi.host import Host
+from twofold.fastapi.requests import body_of, totp_header
+from twofold.fastapi.schemas import CodeRequest, ProofRequest
+
+C = TypeVar("C", bound=CodeRequest)
+PROOFS = {"code", "backup_code"}
+
+
+def header_or_body(model: type[C]) -> Callable[..., Awaitable[C]]:
+    """
+    A dependency: the body, in which `X-TOTP-Code` stands as `code`.
+
+    Raises (as the dependency):
+        InvalidRequest: The body is malformed, or both header and body give a proof.
+    """
+    body = body_of(model)
+
+    async def read(request: Request, header: Annotated[str | None, Depends(totp_header)]) -> C:
+        given = await body(request)
+        if header is None:
+            return given
+        if given.model_fields_set & PROOFS:
+            raise InvalidRequest("X-TOTP-Code and the body both give a proof; send one of them.")
+        return model.model_validate({**given.model_dump(exclude_unset=True), "code": header})
+
+    return read
+
+
+def code_of(host: Host, body: CodeRequest) -> TypedCode:
+    """
+    The code that was typed.
+
+    Raises:
+        InvalidRequest: There is none, or it cannot be a code.
+    """
+    if "code" not in body.model_fields_set:
+        raise InvalidRequest(errors=[{"field": "code", "message": "Give a code."}])
+    return host.auth.typed(body.code)
+
+
+def proof_of(host: Host, body: ProofRequest) -> Typed:
+    """
+    The one proof that was typed.
+
+    Raises:
+        InvalidRequest: There is not exactly one, or it cannot be a code.
+    """
+    given = body.model_fields_set & PROOFS
+    if len(given) != 1:
+        raise InvalidRequest("Give exactly one proof: code or backup_code.")
+    return host.auth.typed_backup_code(body.backup_code) if "backup_code" in given else code_of(host, body)

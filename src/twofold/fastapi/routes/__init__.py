@@ -1,0 +1,1 @@
+"""The library's routes, one noun a file."""

@@ -1,0 +1,40 @@
+"""`POST /backup-codes`: a new set in place of the old one."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from twofold.errors import (
+    CodeAlreadyUsed,
+    FactorDisabled,
+    InvalidCode,
+    InvalidRequest,
+    Locked,
+    NotEnabled,
+    NotSignedIn,
+    Unavailable,
+)
+from twofold.fastapi.host import CurrentSession, Host
+from twofold.fastapi.proofs import code_of, header_or_body
+from twofold.fastapi.schemas import BackupCodesAnswer, CodeRequest, json_body, problems
+
+
+def add_backup_code_routes(router: APIRouter, host: Host) -> None:
+    """Add the route of backup codes."""
+
+    @router.post(
+        "/backup-codes",
+        summary="Make new backup codes",
+        openapi_extra=json_body(CodeRequest),
+        responses=problems(
+            NotSignedIn, InvalidRequest, NotEnabled, Locked, FactorDisabled, InvalidCode, CodeAlreadyUsed, Unavailable
+        ),
+    )
+    async def regenerate(
+        current: Annotated[CurrentSession, Depends(host.current)],
+        body: Annotated[CodeRequest, Depends(header_or_body(CodeRequest))],
+    ) -> BackupCodesAnswer:
+        """Shows the new set this once; the whole old set is dead. Sessions stay as they are."""
+        typed = code_of(host, body)
+        codes = await host.use(current, lambda auth: auth.backup_codes.regenerate(current.user_id, typed))
+        return BackupCodesAnswer(backup_codes=list(codes))

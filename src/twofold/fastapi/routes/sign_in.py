@@ -1,0 +1,121 @@
+"""`POST /login` and `POST /login/second-factor`: the host's password check, then the second factor."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import BaseModel
+
+from twofold.errors import (
+    CodeAlreadyUsed,
+    FactorDisabled,
+    InvalidCode,
+    InvalidRequest,
+    Locked,
+    SignInFailed,
+    SignInTokenDead,
+    Unavailable,
+    UnknownUser,
+)
+from twofold.fastapi.host import Host
+from twofold.fastapi.proofs import proof_of
+from twofold.fastapi.requests import TwofoldRoute, body_of, client_address, totp_header
+from twofold.fastapi.schemas import FinishRequest, SecondFactorRequired, json_body, problems
+from twofold.service.sessions import Proved
+from twofold.service.sign_in import SecondFactorPending
+
+
+class _PasswordRoute(TwofoldRoute):
+    """A route on which a 401 of the host's means that the credentials are wrong."""
+
+    unauthenticated = SignInFailed
+
+
+def sign_in_routes(host: Host, check_password: Callable[..., Any] | None, path: str) -> APIRouter:
+    """The routes of signing in; without *check_password* only the second step."""
+    router = APIRouter(route_class=_PasswordRoute, tags=["Sign-in"])
+    if check_password is not None:
+        _add_first_step(router, host, check_password, path)
+    _add_second_step(router, host, path)
+    return router
+
+
+def sign_in_dependency(host: Host, check_password: Callable[..., Any]) -> Callable[..., Awaitable[BaseModel]]:
+    """A dependency: from the right password to a session, or to the second factor."""
+
+    async def sign_in(
+        request: Request,
+        user_id: Annotated[Any, Depends(check_password)],
+        sessions: Annotated[Any, Depends(host.sessions)],
+        code: Annotated[str | None, Depends(totp_header)],
+    ) -> BaseModel:
+        address = client_address(request)
+        try:
+            begun = await host.auth.run(lambda auth: auth.sign_in.begin(user_id, code), client_address=address)
+        except UnknownUser:
+            raise SignInFailed from None
+        if isinstance(begun, SecondFactorPending):
+            return second_factor_required(begun)
+        return await _signed_in(host, sessions, begun)
+
+    return sign_in
+
+
+def _add_first_step(router: APIRouter, host: Host, check_password: Callable[..., Any], path: str) -> None:
+    @router.post(
+        path,
+        summary="Sign in with a password",
+        response_model=host.signed_in_model | SecondFactorRequired,
+        response_model_exclude_unset=True,
+        responses=problems(
+            SignInFailed, InvalidRequest, Locked, FactorDisabled, InvalidCode, CodeAlreadyUsed, Unavailable
+        ),
+    )
+    async def login(answer: Annotated[Any, Depends(sign_in_dependency(host, check_password))]) -> Any:
+        """
+        Signs in where the password is enough. Otherwise answers with a `sign_in_token` for the second step, unless
+        `X-TOTP-Code` came along: then one request does both.
+        """
+        return answer
+
+
+def _add_second_step(router: APIRouter, host: Host, path: str) -> None:
+    @router.post(
+        f"{path}/second-factor",
+        summary="Finish signing in with the second factor",
+        response_model=host.signed_in_model,
+        response_model_exclude_unset=True,
+        openapi_extra=json_body(FinishRequest),
+        responses=problems(
+            SignInTokenDead, InvalidRequest, Locked, FactorDisabled, InvalidCode, CodeAlreadyUsed, Unavailable
+        ),
+    )
+    async def finish(
+        request: Request,
+        body: Annotated[FinishRequest, Depends(body_of(FinishRequest))],
+        sessions: Annotated[Any, Depends(host.sessions)],
+    ) -> Any:
+        """The token survives typos; it ends with success, after its time, or when factor or password change."""
+        typed, token = proof_of(host, body), body.sign_in_token
+        proved = await host.auth.run(
+            lambda auth: auth.sign_in.finish(token, typed), client_address=client_address(request)
+        )
+        return await _signed_in(host, sessions, proved)
+
+
+async def _signed_in(host: Host, sessions: Any, proved: Proved) -> BaseModel:
+    left = proved.backup_codes_remaining
+    values = {"status": "signed_in"} if left is None else {"status": "signed_in", "backup_codes_remaining": left}
+    return await host.started(sessions, proved, host.signed_in_model, **values)
+
+
+def second_factor_required(pending: SecondFactorPending) -> SecondFactorRequired:
+    """The answer for a right password whose second factor is still to come."""
+    locked = {} if pending.locked_until is None else {"locked_until": pending.locked_until}
+    return SecondFactorRequired(
+        status="second_factor_required",
+        sign_in_token=pending.sign_in_token,
+        methods=list(pending.methods),
+        expires_at=pending.expires_at,
+        **locked,
+    )

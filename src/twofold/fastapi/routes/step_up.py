@@ -1,0 +1,41 @@
+"""`POST /step-up`: the session that asks proves its second factor again."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from twofold.errors import (
+    CodeAlreadyUsed,
+    FactorDisabled,
+    InvalidCode,
+    InvalidRequest,
+    Locked,
+    NotEnabled,
+    NotSignedIn,
+    Unavailable,
+)
+from twofold.fastapi.host import CurrentSession, Host
+from twofold.fastapi.proofs import header_or_body, proof_of
+from twofold.fastapi.schemas import ProofRequest, StepUpAnswer, json_body, problems
+
+
+def add_step_up_routes(router: APIRouter, host: Host) -> None:
+    """Add the route of step-up."""
+
+    @router.post(
+        "/step-up",
+        summary="Confirm with the second factor",
+        openapi_extra=json_body(ProofRequest),
+        responses=problems(
+            NotSignedIn, InvalidRequest, NotEnabled, Locked, FactorDisabled, InvalidCode, CodeAlreadyUsed, Unavailable
+        ),
+    )
+    async def step_up(
+        current: Annotated[CurrentSession, Depends(host.current)],
+        body: Annotated[ProofRequest, Depends(header_or_body(ProofRequest))],
+    ) -> StepUpAnswer:
+        """The same session and the same token, fresh again."""
+        typed, who = proof_of(host, body), current.signed_in
+        proved = await host.use(current, lambda auth: auth.step_up.prove(who.user_id, who.session_id, typed))
+        assurance = proved.assurance
+        return StepUpAnswer(aal=assurance.aal, amr=list(assurance.amr), second_factor_at=assurance.second_factor_at)

@@ -1,0 +1,116 @@
+"""`TwoFactor`: the one object of a host, with all that its application mounts and asks for."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Annotated, Any, Generic
+
+from fastapi import APIRouter, Depends, FastAPI
+from pydantic import BaseModel
+
+from twofold.core.assurance import Assurance
+from twofold.fastapi.errors import install_errors
+from twofold.fastapi.guards import Guard, second_factor_guard
+from twofold.fastapi.host import CurrentSession, Host
+from twofold.fastapi.requests import TwofoldRoute
+from twofold.fastapi.routes.backup_codes import add_backup_code_routes
+from twofold.fastapi.routes.enrollment import add_enrollment_routes
+from twofold.fastapi.routes.sign_in import sign_in_dependency, sign_in_routes
+from twofold.fastapi.routes.step_up import add_step_up_routes
+from twofold.fastapi.routes.totp import add_totp_routes
+from twofold.fastapi.sessions import Answer, Sessions, SignedIn
+from twofold.service.two_factor_auth import TwoFactorAuth
+
+
+class TwoFactor(Generic[Answer]):
+    """
+    The second factor of one FastAPI application.
+
+    Args:
+        auth: The use cases.
+        current_session: The host's dependency that says who is signed in: it returns a `SignedIn`, or raises.
+        sessions: The host's class that starts and ends sessions, or a dependency that makes one.
+
+    Raises:
+        ConfigurationError: Something is missing in *sessions*; the text says what to write.
+    """
+
+    def __init__(
+        self,
+        auth: TwoFactorAuth,
+        *,
+        current_session: Callable[..., Any],
+        sessions: Callable[..., Sessions[Answer]],
+    ) -> None:
+        self.auth = auth
+        self._host = Host(auth, current_session=current_session, sessions=sessions)
+        self._guards: dict[tuple[int, bool], Guard] = {}
+
+    def install(self, app: FastAPI, *, prefix: str) -> None:
+        """
+        Put our routes under *prefix*, and tell our errors as problem details.
+
+        Args:
+            prefix: For example `/api/auth/2fa`.
+        """
+        router = APIRouter(route_class=TwofoldRoute, tags=["Two-factor authentication"])
+        fresh = self.require_second_factor(if_enabled=True)
+        add_totp_routes(router, self._host, fresh)
+        add_enrollment_routes(router, self._host)
+        add_backup_code_routes(router, self._host)
+        add_step_up_routes(router, self._host)
+        app.include_router(router, prefix=prefix)
+        install_errors(app)
+
+    def sign_in_router(self, check_password: Callable[..., Any] | None = None, *, path: str = "/login") -> APIRouter:
+        """
+        The routes of signing in: `POST {path}`, then `POST {path}/second-factor`.
+
+        Args:
+            check_password: The host's dependency that takes the credentials and returns the id of the user, or raises.
+                Without it only the second step is made.
+            path: For example `/login`.
+        """
+        return sign_in_routes(self._host, check_password, path)
+
+    def sign_in(self, check_password: Callable[..., Any]) -> Callable[..., Awaitable[BaseModel]]:
+        """
+        The dependency that the router above is made of, for a login route of the host's own.
+
+        It gives the host's answer, with `status`, `aal` and `amr` beside it, or `SecondFactorRequired`.
+        """
+        return sign_in_dependency(self._host, check_password)
+
+    def require_second_factor(self, *, max_age: int | None = None, if_enabled: bool = False) -> Guard:
+        """
+        A dependency: this session's second factor, at most *max_age* seconds old.
+
+        `X-TOTP-Code` may supply it, once; a session that is still fresh ignores the header, and nothing is spent. The
+        callable is the same for the same arguments, so that FastAPI asks once a request.
+
+        Args:
+            max_age: Seconds; the policy's where it is not given.
+            if_enabled: Let those through who have no second factor (password change, profile).
+        """
+        seconds = int(self.auth.policy.max_age.total_seconds()) if max_age is None else max_age
+        if (seconds, if_enabled) not in self._guards:
+            guard = second_factor_guard(self._host, timedelta(seconds=seconds), if_enabled=if_enabled)
+            self._guards[seconds, if_enabled] = guard
+        return self._guards[seconds, if_enabled]
+
+    @property
+    def signed_in(self) -> Callable[..., Awaitable[SignedIn[Any]]]:
+        """A dependency: the host's *current_session*, after sessions that should have ended have ended (G8)."""
+
+        async def signed_in(current: Annotated[CurrentSession, Depends(self._host.current)]) -> SignedIn[Any]:
+            return current.signed_in
+
+        return signed_in
+
+    @property
+    def assurance(self) -> Guard:
+        """A dependency: what the session has proved; the moment of a password alone is not known here, and is 1970."""
+
+        async def assurance(current: Annotated[CurrentSession, Depends(self._host.current)]) -> Assurance:
+            return current.assurance
+
+        return assurance
