@@ -1,0 +1,75 @@
+"""The database: engine, sessions, and the way to the newest tables."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from alembic import command
+from alembic.config import Config
+from fastapi import Depends, Request
+from sqlalchemy import Connection, event
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+
+BACKEND = Path(__file__).parent.parent
+DEFAULT_URL = f"sqlite+aiosqlite:///{BACKEND / 'var' / 'twofold.db'}"
+MIGRATION_LOCK = 2_026_112_201
+"""The name of the lock under which tables are changed; any number that is always the same."""
+
+
+class Base(DeclarativeBase):
+    """All tables of the application, those of the second factor too."""
+
+
+def make_engine(url: str) -> AsyncEngine:
+    """An engine for *url*, or for a SQLite file of our own where it is empty."""
+    if not url:
+        (BACKEND / "var").mkdir(exist_ok=True)
+    engine = create_async_engine(url or DEFAULT_URL)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine.sync_engine, "connect", _on_sqlite_connect)
+    return engine
+
+
+def _on_sqlite_connect(connection: Any, _: object) -> None:  # noqa: ANN401 - the driver's own
+    cursor = connection.cursor()
+    # Readers do not hold up the writer, a commit survives a power cut, and foreign keys hold.
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+async def get_db(request: Request) -> AsyncIterator[AsyncSession]:
+    """The database session of one request."""
+    async with AsyncSession(request.app.state.engine, expire_on_commit=False) as db:
+        yield db
+
+
+Db = Annotated[AsyncSession, Depends(get_db)]
+
+
+async def migrate(engine: AsyncEngine) -> None:
+    """Bring the tables to the newest revision; several starters at once do it one after the other."""
+    async with engine.connect() as connection:
+        await connection.run_sync(_migrate_under_lock)
+
+
+def _migrate_under_lock(connection: Connection) -> None:
+    lock, unlock = {
+        "postgresql": (f"SELECT pg_advisory_lock({MIGRATION_LOCK})", f"SELECT pg_advisory_unlock({MIGRATION_LOCK})"),
+        "mysql": (f"SELECT GET_LOCK('{MIGRATION_LOCK}', 60)", f"SELECT RELEASE_LOCK('{MIGRATION_LOCK}')"),
+        "sqlite": ("BEGIN EXCLUSIVE", "SELECT 1"),
+    }[connection.dialect.name]
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA busy_timeout = 60000")
+    locked = connection.exec_driver_sql(lock)
+    if locked.returns_rows and locked.scalar() == 0:  # MariaDB's way to say that it waited in vain
+        raise TimeoutError
+    config = Config()
+    config.set_main_option("script_location", str(BACKEND / "migrations"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, "head")
+        connection.commit()
+    finally:
+        connection.exec_driver_sql(unlock)

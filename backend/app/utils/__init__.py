@@ -1,0 +1,1 @@
+"""Holds one file, whose place and name the specification fixes."""
