@@ -5,13 +5,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_network
-from typing import Any
+from typing import TypeVar
 
 from twofold.core.policy import PROFILES, RECOMMENDED, Policy
 from twofold.core.sealing import KeyRing
 from twofold.core.totp import checked_issuer
 from twofold.errors import ConfigurationError
 
+T = TypeVar("T")
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 # The schemes that people write, and the drivers that understand an event loop.
@@ -94,8 +95,9 @@ class Settings:
 
 def key_ring(environment: Mapping[str, str] | None = None) -> KeyRing:
     """
-    The keys in `ENCRYPTION_KEY`: several with commas, the first seals, all open. `TWOFA_READ_FERNET=1` lets values be
-    read that an older version wrote with Fernet.
+    The keys in `ENCRYPTION_KEY`: several with commas, the first seals, all open.
+
+    `TWOFA_READ_FERNET=1` lets values be read that an older version wrote with Fernet.
 
     Raises:
         ConfigurationError: It is missing or malformed; the text never holds a key.
@@ -133,7 +135,7 @@ class _Reader:
     def flag(self, name: str) -> bool:
         return self.choice(name, {"1": True, "true": True, "0": False, "false": False}, "0")
 
-    def choice(self, name: str, choices: Mapping[str, Any], default: str) -> Any:
+    def choice(self, name: str, choices: Mapping[str, T], default: str) -> T:
         value = self.text(name, default).lower()
         if value in choices:
             return choices[value]

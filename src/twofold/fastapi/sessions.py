@@ -1,7 +1,7 @@
 """The host's sessions: the two things that a host writes down, and how they are called."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, cast, get_args, get_origin, get_type_hints
 
@@ -21,7 +21,7 @@ Answer_co = TypeVar("Answer_co", default=None, covariant=True)
 
 
 @dataclass(frozen=True)
-class SignedIn(Generic[Answer]):
+class SignedIn(Generic[Answer_co]):
     """
     One session of the host's.
 
@@ -36,7 +36,7 @@ class SignedIn(Generic[Answer]):
 
     user_id: Any
     session_id: str = field(repr=False)
-    answer: Answer = cast("Answer", None)  # noqa: RUF009 - a cast calls nothing
+    answer: Answer_co = cast("Answer_co", None)  # noqa: RUF009 - a cast calls nothing
     account: str | None = None
     issuer: str | None = None
 
@@ -44,10 +44,10 @@ class SignedIn(Generic[Answer]):
 class Sessions(Protocol[Answer_co]):
     """The host's class; nothing to inherit. Its `__init__` parameters are dependencies, its methods may be async."""
 
-    def start(self, user_id: Any, assurance: Assurance) -> Any:
+    def start(self, user_id: Any, assurance: Assurance) -> "SignedIn[Answer_co] | Awaitable[SignedIn[Answer_co]]":
         """Start a session and name it: a `SignedIn`. May refuse (a user made inactive meanwhile) by raising."""
 
-    def end_all(self, user_id: Any) -> Any:
+    def end_all(self, user_id: Any) -> Awaitable[None] | None:
         """End every session of this user, now."""
 
 

@@ -30,6 +30,11 @@ class TwoFactor(Generic[Answer]):
         current_session: The host's dependency that says who is signed in: it returns a `SignedIn`, or raises.
         sessions: The host's class that starts and ends sessions, or a dependency that makes one.
 
+    Attributes:
+        auth: The use cases.
+        signed_in: A dependency: the host's *current_session*, after sessions that should have ended have ended (G8).
+        assurance: A dependency: what the session has proved. The moment of a password alone is not known here: 1970.
+
     Raises:
         ConfigurationError: Something is missing in *sessions*; the text says what to write.
     """
@@ -43,6 +48,8 @@ class TwoFactor(Generic[Answer]):
     ) -> None:
         self.auth = auth
         self._host = Host(auth, current_session=current_session, sessions=sessions)
+        self.signed_in = _signed_in(self._host)
+        self.assurance = _assurance(self._host)
         self._guards: dict[tuple[int, bool], Guard] = {}
 
     def install(self, app: FastAPI, *, prefix: str) -> None:
@@ -97,20 +104,16 @@ class TwoFactor(Generic[Answer]):
             self._guards[seconds, if_enabled] = guard
         return self._guards[seconds, if_enabled]
 
-    @property
-    def signed_in(self) -> Callable[..., Awaitable[SignedIn[Any]]]:
-        """A dependency: the host's *current_session*, after sessions that should have ended have ended (G8)."""
 
-        async def signed_in(current: Annotated[CurrentSession, Depends(self._host.current)]) -> SignedIn[Any]:
-            return current.signed_in
+def _signed_in(host: Host) -> Callable[..., Awaitable[SignedIn[Any]]]:
+    async def signed_in(current: Annotated[CurrentSession, Depends(host.current)]) -> SignedIn[Any]:
+        return current.signed_in
 
-        return signed_in
+    return signed_in
 
-    @property
-    def assurance(self) -> Guard:
-        """A dependency: what the session has proved; the moment of a password alone is not known here, and is 1970."""
 
-        async def assurance(current: Annotated[CurrentSession, Depends(self._host.current)]) -> Assurance:
-            return current.assurance
+def _assurance(host: Host) -> Guard:
+    async def assurance(current: Annotated[CurrentSession, Depends(host.current)]) -> Assurance:
+        return current.assurance
 
-        return assurance
+    return assurance
