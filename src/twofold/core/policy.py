@@ -9,6 +9,9 @@ MAX_BODY_BYTES = 65_536
 MAX_LABEL_CHARACTERS = 128
 """Characters of issuer and of account name shown in an authenticator app; keeps the QR code small enough to scan."""
 
+MAX_ISSUER_ENCODED = 300
+"""Characters of a percent-encoded issuer: twice it and any account fit the largest QR code (ISO/IEC 18004: 2331)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 import pyotp
 
-from twofold.core.policy import MAX_LABEL_CHARACTERS, Policy
+from twofold.core.policy import MAX_ISSUER_ENCODED, MAX_LABEL_CHARACTERS, Policy
 from twofold.errors import ConfigurationError, MalformedCode
 
 TimeStep = NewType("TimeStep", int)
@@ -128,7 +128,9 @@ def checked_issuer(issuer: str) -> str:
     Raises:
         ConfigurationError: It is empty, too long, or has a colon, which ends the issuer in a label (Key URI format).
     """
-    if not issuer.strip() or len(issuer) > MAX_LABEL_CHARACTERS or ":" in issuer or not issuer.isprintable():
-        message = f"issuer: people see it in their app; 1 to {MAX_LABEL_CHARACTERS} printable characters, no colon."
-        raise ConfigurationError(message)
+    if not issuer.strip() or not issuer.isprintable() or ":" in issuer:
+        raise ConfigurationError("issuer: people see it in their app; printable characters, no colon.")
+    if len(issuer) > MAX_LABEL_CHARACTERS or len(quote(issuer, safe="")) > MAX_ISSUER_ENCODED:
+        message = f"issuer: at most {MAX_LABEL_CHARACTERS} characters, {MAX_ISSUER_ENCODED} when percent-encoded."
+        raise ConfigurationError(f"{message} It stands in a QR code.")
     return issuer
