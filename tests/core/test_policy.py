@@ -1,0 +1,104 @@
+"""The numbers, against what the standards demand."""
+
+from dataclasses import FrozenInstanceError, fields
+from datetime import timedelta
+
+import pytest
+
+from twofold.core.policy import AAL2, PCI_DSS, PROFILES, RECOMMENDED
+
+profiles = pytest.mark.parametrize("policy", PROFILES.values(), ids=PROFILES)
+
+
+def test_the_profiles_have_the_names_under_which_they_are_set():
+    """
+    The three profiles are found by the names that a setting gives them.
+    """
+    assert {"recommended": RECOMMENDED, "aal2": AAL2, "pci_dss": PCI_DSS} == PROFILES
+
+
+@profiles
+def test_codes_are_what_every_authenticator_app_shows(policy):
+    """
+    Six digits every thirty seconds, one step of drift each way: apps ignore anything else in silence.
+    """
+    assert (policy.digits, policy.period, policy.drift) == (6, 30, 1)
+
+
+@profiles
+def test_a_secret_is_as_strong_as_the_rfc_recommends(policy):
+    """
+    RFC 4226, section 4, R6: 160 bits recommended; NIST SP 800-63B-4, 3.1.4.1: at least 112.
+    """
+    assert policy.secret_bytes * 8 == 160
+
+
+@profiles
+def test_a_code_lives_no_longer_than_two_minutes(policy):
+    """
+    NIST SP 800-63B-4, 3.1.4.1: the time nonce changes at least every two minutes.
+    """
+    assert policy.period * (2 * policy.drift + 1) <= 120
+
+
+@profiles
+def test_no_factor_takes_more_than_a_hundred_failures_in_a_row(policy):
+    """
+    NIST SP 800-63B-4, 3.2.2: no more than 100 consecutive failed attempts.
+    """
+    assert policy.first_wait_at < policy.cap <= 100
+
+
+@pytest.mark.parametrize("policy", [RECOMMENDED, AAL2], ids=lambda policy: policy.name)
+def test_waits_are_those_that_nist_suggests(policy):
+    """
+    NIST SP 800-63B-4, 3.2.2: a wait of 30 seconds up to an hour, growing with the failures.
+    """
+    waits = (policy.first_wait_at, policy.first_wait, policy.longest_wait)
+
+    assert (5, timedelta(seconds=30), timedelta(minutes=30)) == waits
+    assert not policy.one_count
+
+
+def test_pci_dss_locks_the_user():
+    """
+    PCI DSS 4.0.1, 8.3.4: the user is locked after not more than ten attempts for at least 30 minutes; 8.2.8: a session
+    is idle for at most 15.
+    """
+    assert PCI_DSS.one_count
+    assert PCI_DSS.first_wait_at == 10
+    assert timedelta(minutes=30) == PCI_DSS.first_wait
+    assert timedelta(minutes=15) == PCI_DSS.session_idle
+
+
+def test_pci_dss_differs_in_what_it_demands_alone():
+    """
+    The profile changes the numbers that PCI DSS names, and no other.
+    """
+    different = {
+        one.name for one in fields(RECOMMENDED) if getattr(PCI_DSS, one.name) != getattr(RECOMMENDED, one.name)
+    }
+
+    assert different == {"name", "first_wait_at", "first_wait", "one_count", "session_idle"}
+
+
+@profiles
+def test_lives_are_short(policy):
+    """
+    A set-up waits 10 min, a pending sign-in 5 min, a second factor is fresh for 300 s, a session ends within a day.
+    """
+    lives = (policy.set_up_life, policy.sign_in_life, policy.max_age, policy.session_life)
+
+    assert (timedelta(minutes=10), timedelta(minutes=5), timedelta(seconds=300), timedelta(hours=24)) == lives
+    assert (policy.backup_codes, policy.pending_sign_ins) == (10, 50)
+
+
+@profiles
+def test_a_profile_cannot_be_changed_in_passing(policy):
+    """
+    A profile is a value: who wants other numbers makes another.
+    """
+    with pytest.raises(FrozenInstanceError):
+        policy.cap = 10**6
+
+    assert policy.cap == 100
