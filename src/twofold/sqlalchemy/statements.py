@@ -84,7 +84,7 @@ def utc_or_none(moment: datetime | None) -> datetime | None:
 
 
 def utc(moment: datetime) -> datetime:
-    """A moment as it was read: SQLite and MariaDB forget the time zone, which always was UTC."""
+    """A moment in UTC, both ways: SQLite and MariaDB forget the time zone, so none but UTC may be written."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
@@ -115,12 +115,12 @@ def parameters_of(enrollment: Enrollment) -> dict[str, Any]:
         "p_twofa_enabled": enrollment.enabled,
         "p_twofa_backup_codes": enrollment.backup_codes,
         "p_totp_pending_secret": enrollment.pending_secret,
-        "p_totp_pending_until": enrollment.pending_until,
+        "p_totp_pending_until": utc_or_none(enrollment.pending_until),
         "p_twofa_last_step": enrollment.last_step,
         "p_twofa_epoch": enrollment.epoch,
         "p_twofa_failures": json.dumps(dict(attempts.failures)) if attempts.failures else None,
-        "p_twofa_locked_until": attempts.locked_until,
-        "p_twofa_enabled_at": enrollment.enabled_at,
+        "p_twofa_locked_until": utc_or_none(attempts.locked_until),
+        "p_twofa_enabled_at": utc_or_none(enrollment.enabled_at),
         "p_twofa_end_sessions": enrollment.end_sessions,
     }
 
@@ -145,8 +145,8 @@ def session_parameters_of(session: ProvedSession) -> dict[str, Any]:
         "user_id": session.user_id,
         "epoch": session.epoch,
         "amr": " ".join(session.assurance.amr),
-        "proved_at": session.assurance.at,
-        "second_factor_at": session.assurance.second_factor_at,
+        "proved_at": utc(session.assurance.at),
+        "second_factor_at": utc_or_none(session.assurance.second_factor_at),
     }
 
 
@@ -156,7 +156,7 @@ def event_parameters_of(event: Event) -> dict[str, Any]:
     return {
         "user_id": event.user_id,
         "kind": event.kind.value,
-        "moment": event.moment,
+        "moment": utc(event.moment),
         "outcome": event.outcome,
         "factor": event.factor.value if event.factor else None,
         "client_address": address[:CLIENT_ADDRESS_CHARACTERS] if address else None,

@@ -89,7 +89,7 @@ class SqlTransaction:
             "token_hash": pending.token_hash,
             "user_id": pending.user_id,
             "epoch": pending.epoch,
-            "expires_at": pending.expires_at,
+            "expires_at": utc(pending.expires_at),
         }
         self._connection.execute(statements.add_pending_sign_in, values)
 
