@@ -34,6 +34,7 @@ class Event:
 
     Args:
         outcome: `success`, or the slug of the error that was told.
+        factor: The factor that was proved or refused; nothing where none was looked at.
         client_address: The address it came from, where it came over the network.
     """
 

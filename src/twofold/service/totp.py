@@ -7,7 +7,6 @@ from datetime import datetime
 from twofold.core.backup_codes import new_backup_codes, stored_backup_codes
 from twofold.core.enrollment import Accepted, Enrollment, Judgement
 from twofold.core.events import EventKind
-from twofold.core.factors import Factor
 from twofold.core.qr_code import qr_code_data_uri
 from twofold.core.sealing import Purpose, Sealed, user_text
 from twofold.core.totp import TimeStep, TotpSecret, TypedCode, checked_issuer, new_totp_secret, otpauth_uri
@@ -92,7 +91,7 @@ class Totp:
             secret, until = new_totp_secret(context.policy), scope.at + context.policy.set_up_life
             name = scope.tx.account(user_id) if account is None else account
             scope.tx.save(enrollment.with_pending(self._sealed_pending(secret, enrollment), until))
-            scope.record(EventKind.SET_UP_STARTED, factor=Factor.TOTP)
+            scope.record(EventKind.SET_UP_STARTED)
             return SetUp(secret, issuer, name, until)
 
         return context.transact(work)
