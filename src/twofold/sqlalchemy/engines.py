@@ -40,7 +40,7 @@ def own_engine(engine: Engine) -> Engine:
 
     A second connection out of the host's own pool, while the request holds the first, is a deadlock under load.
     """
-    options = dict(engine.get_execution_options())
+    options = {name: value for name, value in engine.get_execution_options().items() if name != "isolation_level"}
     own = Engine(engine.pool.recreate(), engine.dialect, engine.url, hide_parameters=True, execution_options=options)
     match engine.dialect.name:
         case "sqlite":
@@ -53,6 +53,17 @@ def own_engine(engine: Engine) -> Engine:
         case other:
             raise ConfigurationError(f"SqlAlchemyStore: {other} is not SQLite, PostgreSQL or MariaDB.")
     return own
+
+
+def shared_engine(engine: Engine) -> Engine:
+    """The host's own pool, with what our transactions need beside it."""
+    if must_share(engine):
+        return engine
+    if engine.dialect.name == "sqlite":
+        shared = engine.execution_options()
+        event.listen(shared, "begin", _on_sqlite_begin)
+        return shared
+    return engine.execution_options(isolation_level="READ COMMITTED")
 
 
 def _on_sqlite_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:

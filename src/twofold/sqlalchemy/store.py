@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
+from threading import Lock
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
@@ -23,6 +24,7 @@ from twofold.sqlalchemy.engines import (
     must_share,
     own_engine,
     set_lock_timeout,
+    shared_engine,
 )
 from twofold.sqlalchemy.statements import Statements
 from twofold.sqlalchemy.tables import tables_of
@@ -63,20 +65,27 @@ class SqlAlchemyStore:
         share_pool: bool = False,
     ) -> None:
         host = engine.sync_engine if isinstance(engine, AsyncEngine) else engine
-        own = host if share_pool or must_share(host) else own_engine(host)
+        shares = share_pool or must_share(host)
+        own = shared_engine(host) if shares else own_engine(host)
         self._statements = Statements(tables_of(users, account=account, side_table=side_table))
         self._engine = own
+        self._shares = shares
         self._async_engine = AsyncEngine(own) if isinstance(engine, AsyncEngine) else None
-        self._threads = ThreadPoolExecutor(OWN_CONNECTIONS, thread_name_prefix="twofold")
+        # A database in memory is one connection, on which only one transaction at a time can be.
+        self._turn = Lock() if must_share(host) else nullcontext()
+        self._at_once = 1 if must_share(host) else OWN_CONNECTIONS
+        self._threads = ThreadPoolExecutor(self._at_once, thread_name_prefix="twofold")
         self._gates: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
     def transact(self, work: Callable[[Transaction], T]) -> T:
         """Run *work* in one transaction and commit; see the port."""
-        return self._synchronous().transact(work)
+        with self._turn:
+            return self._synchronous().transact(work)
 
     def read(self, work: Callable[[Transaction], T]) -> T:
         """Run *work*, which only reads; see the port."""
-        return self._synchronous().read(work)
+        with self._turn:
+            return self._synchronous().read(work)
 
     def _synchronous(self) -> "_SqlTransactions":
         if self._async_engine is not None:
@@ -87,10 +96,10 @@ class SqlAlchemyStore:
         """From an event loop: in a thread over an Engine, in a greenlet over an AsyncEngine."""
         loop = asyncio.get_running_loop()
         # Here, and not in the pool, is where requests queue up: a pool's queue gives up, and a thread's costs one.
-        async with self._gates.setdefault(loop, asyncio.Semaphore(OWN_CONNECTIONS)):
+        async with self._gates.setdefault(loop, asyncio.Semaphore(self._at_once)):
             if self._async_engine is None:
                 call = contextvars.copy_context().run
-                return await loop.run_in_executor(self._threads, call, use_case, self._synchronous())
+                return await loop.run_in_executor(self._threads, call, use_case, self)
             try:
                 async with self._async_engine.connect() as connection:
                     return await connection.run_sync(self._over, use_case)
@@ -101,8 +110,10 @@ class SqlAlchemyStore:
         return use_case(_SqlTransactions(lambda: nullcontext(connection), self._statements))
 
     async def close(self) -> None:
-        """Give our connections back."""
+        """Give our connections back; those of the host's pool stay."""
         self._threads.shutdown(wait=False)
+        if self._shares:
+            return
         if self._async_engine is None:
             self._engine.dispose()
         else:
