@@ -25,7 +25,8 @@ def make_engine(url: str) -> AsyncEngine:
     """An engine for *url*, or for a SQLite file of our own where it is empty."""
     if not url:
         (BACKEND / "var").mkdir(exist_ok=True)
-    engine = create_async_engine(url or DEFAULT_URL)
+    # Errors of the database are logged; what was stored is not.
+    engine = create_async_engine(url or DEFAULT_URL, hide_parameters=True)
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", _on_sqlite_connect)
     return engine

@@ -46,7 +46,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await store.close()
         await engine.dispose()
 
-    app = FastAPI(title=f"{settings.issuer} accounts", lifespan=lifespan)
+    # A redirect would be made of the Host header, which the client chooses.
+    app = FastAPI(title=f"{settings.issuer} accounts", lifespan=lifespan, redirect_slashes=False)
     two_factor = TwoFactor(auth, current_session=current_session, sessions=TokenSessions)
     app.state.settings, app.state.engine, app.state.two_factor = settings, engine, two_factor
     install_problem_details(app)
