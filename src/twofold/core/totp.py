@@ -21,6 +21,9 @@ TimeStep = NewType("TimeStep", int)
 """The T of RFC 6238, section 4.2: periods since 1970. Wider than 32 bits."""
 
 
+LEAST_CHARACTERS = 23  # of base32: 112 bits (NIST SP 800-63B-4, 3.1.4.1).
+
+
 @dataclass(frozen=True)
 class TypedCode:
     """ASCII digits of a policy's length; made by `typed_code` alone."""
@@ -42,12 +45,20 @@ class TotpSecret:
         algorithm: `SHA1`, `SHA256` or `SHA512`. Authenticator apps ignore all but the first in silence.
         digits: Digits of a code.
         period: Seconds of a time step.
+
+    Raises:
+        ValueError: It is too short, or not base32.
     """
 
     base32: str = field(repr=False)
     algorithm: str = "SHA1"
     digits: int = 6
     period: int = 30
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(f"[A-Z2-7]{{{LEAST_CHARACTERS},}}", self.base32) or self.algorithm not in DIGESTS:
+            message = "not a TOTP secret: base32 of at least 112 bits, SHA1, SHA256 or SHA512"
+            raise ValueError(message)
 
     def code_at(self, step: TimeStep) -> str:
         """The code of one time step (RFC 6238, section 4.2: HOTP of the step)."""
@@ -62,7 +73,7 @@ class TotpSecret:
     def from_bytes(cls, stored: bytes) -> "TotpSecret":
         """Read what `to_bytes` wrote, or the bare base32 secret that an older version stored."""
         if not stored.startswith(b"{"):
-            return cls(stored.decode("ascii"))
+            return cls(stored.decode("ascii").strip().rstrip("=").upper())
         parameters = json.loads(stored)
         return cls(parameters["s"], parameters["a"], parameters["d"], parameters["p"])
 

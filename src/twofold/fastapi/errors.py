@@ -175,7 +175,7 @@ def described(errors: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
             continue
         known = [str(part) for part in error["loc"] if part not in {"body", "query", "path", "header"}]
         field = "" if error["type"] == "json_invalid" else ".".join(known)
-        found.append({"field": field, "message": error["msg"] if "input" not in error["msg"] else "Malformed."})
+        found.append({"field": field, "message": error["msg"]})
     return found
 
 

@@ -2,8 +2,8 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -24,6 +24,15 @@ logger = logging.getLogger("twofold")
 def token_hash(token: str) -> str:
     """How a token, or the host's name of a session, is stored: SHA-256 in hex; 256 random bits need no salt."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@contextmanager
+def reading(purpose: Purpose) -> Iterator[None]:
+    """What opens but cannot be read, as an older version may have left it, is treated as what does not open."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise CannotOpen from ValueError(f"{purpose}: it opens, but is not what belongs there")
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,8 @@ class Context:
 
     def _tell_unreadable(self, user_id: UserId | None, error: CannotOpen) -> None:
         logger.error("A stored value of user %s does not open: %s", user_text(user_id), error.__cause__)
+        if user_id is None:  # the row itself could not be read
+            return
         event = Event(user_id, EventKind.VALUE_UNREADABLE, self.clock.now(), error.slug, None, self.client_address)
         with suppress(TwofoldError):
             self.store.transact(lambda tx: tx.record(event))
@@ -139,7 +150,8 @@ class Scope:
         if enrollment.backup_codes is None:
             return BackupCodes(())
         opened = self.context.keys.open_sealed(enrollment.backup_codes, Purpose.BACKUP_CODES, enrollment.user_id)
-        return BackupCodes.from_bytes(opened)
+        with reading(Purpose.BACKUP_CODES):
+            return BackupCodes.from_bytes(opened)
 
     def sealed_backup_codes(self, codes: BackupCodes, user_id: UserId) -> Sealed:
         """A set of backup codes as it is stored."""

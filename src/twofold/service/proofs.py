@@ -19,7 +19,7 @@ from twofold.core.events import EventKind
 from twofold.core.sealing import Purpose, Sealed
 from twofold.core.totp import TotpSecret, TypedCode
 from twofold.errors import InvalidCode, Locked, NoSetupPending, NotEnabled
-from twofold.service.context import Scope
+from twofold.service.context import Scope, reading
 
 Change = Callable[[Enrollment, Accepted], Enrollment]
 """What an accepted proof does to the enrollment, beyond having been accepted."""
@@ -62,8 +62,15 @@ def set_up_proof_of(scope: Scope, enrollment: Enrollment, typed: TypedCode) -> S
 
 
 def open_secret(scope: Scope, enrollment: Enrollment, sealed: Sealed, purpose: Purpose) -> TotpSecret:
-    """A TOTP secret in the clear; it never leaves the transaction."""
-    return TotpSecret.from_bytes(scope.context.keys.open_sealed(sealed, purpose, enrollment.user_id))
+    """
+    A TOTP secret in the clear; it never leaves the transaction.
+
+    Raises:
+        CannotOpen: The stored value does not open, or is no secret.
+    """
+    opened = scope.context.keys.open_sealed(sealed, purpose, enrollment.user_id)
+    with reading(purpose):
+        return TotpSecret.from_bytes(opened)
 
 
 def decide(

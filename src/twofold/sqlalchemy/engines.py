@@ -80,16 +80,20 @@ def _busy_timeout(milliseconds: int) -> str:
 
 
 def _on_sqlite_begin(connection: Connection) -> None:
+    if getattr(connection.connection.driver_connection, "in_transaction", False):
+        # A host whose pool we share may say BEGIN by itself, as SQLAlchemy's documentation advises.
+        connection.exec_driver_sql("ROLLBACK")
     if connection.get_execution_options().get(READ_ONLY):
         connection.exec_driver_sql("BEGIN")
         return
     # Left alone, all that wait soon sleep in step, a tenth of a second each time, and one gets in at each awakening:
     # of forty at once the last waited 2 s. Many short waits let in the same forty within 0.04 s.
+    patience = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
     connection.exec_driver_sql(_busy_timeout(SQLITE_TRY_MILLISECONDS))
     try:
         _begin_immediate(connection)
     finally:
-        connection.exec_driver_sql(_busy_timeout(LOCK_TIMEOUT_SECONDS * 1000))
+        connection.exec_driver_sql(_busy_timeout(patience))
 
 
 def _begin_immediate(connection: Connection) -> None:
@@ -106,7 +110,8 @@ def _begin_immediate(connection: Connection) -> None:
 def _on_mariadb_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     cursor = connection.cursor()
     cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
-    cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {LOCK_TIMEOUT_SECONDS}")
+    # A host may commit each statement by itself, and our lock with it.
+    cursor.execute(f"SET SESSION autocommit = 0, innodb_lock_wait_timeout = {LOCK_TIMEOUT_SECONDS}")
     cursor.close()
 
 

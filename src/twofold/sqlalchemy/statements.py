@@ -12,6 +12,7 @@ from twofold.core.enrollment import Enrollment
 from twofold.core.events import SUCCESS, Event
 from twofold.core.sign_in import PendingSignIn
 from twofold.core.totp import TimeStep
+from twofold.errors import CannotOpen
 from twofold.sqlalchemy.tables import ENROLLMENT_COLUMNS, Tables
 
 CLIENT_ADDRESS_CHARACTERS = 64
@@ -90,7 +91,7 @@ def utc(moment: datetime) -> datetime:
 
 def enrollment_of(row: Row[Any]) -> Enrollment:
     """The enrollment in a row of `Statements.enrollment`."""
-    failures = row.twofa_failures
+    attempts = Attempts(_failures_of(row.twofa_failures), utc_or_none(row.twofa_locked_until))
     return Enrollment(
         user_id=row.user_id,
         totp_secret=row.totp_secret,
@@ -100,10 +101,18 @@ def enrollment_of(row: Row[Any]) -> Enrollment:
         backup_codes=row.twofa_backup_codes,
         last_step=TimeStep(row.twofa_last_step or 0),
         epoch=row.twofa_epoch or 0,
-        attempts=Attempts(json.loads(failures) if failures else {}, utc_or_none(row.twofa_locked_until)),
+        attempts=attempts,
         enabled_at=utc_or_none(row.twofa_enabled_at),
         end_sessions=row.twofa_end_sessions or 0,
     )
+
+
+def _failures_of(stored: str | None) -> dict[str, int]:
+    """The counts in a row; a damaged one is not taken for none."""
+    try:
+        return {str(name): int(count) for name, count in json.loads(stored or "{}").items()}
+    except (ValueError, TypeError, AttributeError):
+        raise CannotOpen from ValueError("twofa_failures: not a JSON object of counts")
 
 
 def parameters_of(enrollment: Enrollment) -> dict[str, Any]:
