@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -153,6 +154,8 @@ def main() -> None:
         sys.exit(f"Twofold does not start. {error}")
     except (SQLAlchemyError, OSError) as error:
         sys.exit(f"Twofold does not start. DATABASE_URL: the database cannot be used ({type(error).__name__}).")
+    # uvicorn ends in good order and then raises the signal again: being asked to stop is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     uvicorn.run(
         "app.main:create_app",
         factory=True,
