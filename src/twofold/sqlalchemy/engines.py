@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
-from sqlalchemy.pool import ConnectionPoolEntry, SingletonThreadPool, StaticPool
+from sqlalchemy.pool import ConnectionPoolEntry, Pool, SingletonThreadPool, StaticPool
 
 from twofold.errors import ConfigurationError
 
@@ -40,8 +40,7 @@ def own_engine(engine: Engine) -> Engine:
 
     A second connection out of the host's own pool, while the request holds the first, is a deadlock under load.
     """
-    options = {name: value for name, value in engine.get_execution_options().items() if name != "isolation_level"}
-    own = Engine(engine.pool.recreate(), engine.dialect, engine.url, hide_parameters=True, execution_options=options)
+    own = _engine_on(engine.pool.recreate(), engine)
     match engine.dialect.name:
         case "sqlite":
             event.listen(own, "connect", _on_sqlite_connect)
@@ -59,11 +58,17 @@ def shared_engine(engine: Engine) -> Engine:
     """The host's own pool, with what our transactions need beside it."""
     if must_share(engine):
         return engine
+    shared = _engine_on(engine.pool, engine)
     if engine.dialect.name == "sqlite":
-        shared = engine.execution_options()
         event.listen(shared, "begin", _on_sqlite_begin)
         return shared
-    return engine.execution_options(isolation_level="READ COMMITTED")
+    return shared.execution_options(isolation_level="READ COMMITTED")
+
+
+def _engine_on(pool: Pool, host: Engine) -> Engine:
+    # A new engine, and not an option of the host's: on SQLite the host's listeners may say BEGIN, and so do we.
+    options = {name: value for name, value in host.get_execution_options().items() if name != "isolation_level"}
+    return Engine(pool, host.dialect, host.url, hide_parameters=True, execution_options=options)
 
 
 def _on_sqlite_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -80,9 +85,6 @@ def _busy_timeout(milliseconds: int) -> str:
 
 
 def _on_sqlite_begin(connection: Connection) -> None:
-    if getattr(connection.connection.driver_connection, "in_transaction", False):
-        # A host whose pool we share may say BEGIN by itself, as SQLAlchemy's documentation advises.
-        connection.exec_driver_sql("ROLLBACK")
     if connection.get_execution_options().get(READ_ONLY):
         connection.exec_driver_sql("BEGIN")
         return
