@@ -28,7 +28,8 @@ class Transaction(Protocol):
     """
     One short transaction of ours; whatever is locked, the row of the user is locked first.
 
-    The methods that take a user id raise `UnknownUser` where the store has no such user.
+    `lock`, `enrollment`, `account` and `session` raise `UnknownUser` where the store has no such user. What is stored
+    about a user is stored after `lock`; `forget` locks by itself.
     """
 
     def lock(self, user_id: UserId) -> Enrollment:
