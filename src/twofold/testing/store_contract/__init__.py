@@ -32,5 +32,5 @@ class StoreContract(EnrollmentPromises, EventPromises, HandedOutPromises, Transa
         conflict: The error of a database that could not bring two transactions in line, after which the work is to run
             again; `None` where that cannot happen.
 
-    A store that cannot be called synchronously overrides `transact`, `read` and `run`.
+    A store that cannot be called synchronously is wrapped into one that waits for it.
     """

@@ -31,16 +31,16 @@ class EnrollmentPromises(Promises):
         """A user whom the host knows has an enrollment, locked or not, before anything was stored."""
         user_id = add_user("ann@example.com")
         read = self.enrollment(store, user_id)
-        locked = self.transact(store, lambda tx: tx.lock(user_id))
+        locked = store.transact(lambda tx: tx.lock(user_id))
 
         assert Enrollment(user_id=user_id) == read == locked
-        assert type(user_id) is type(locked.user_id)
+        assert isinstance(locked.user_id, type(user_id))
 
     def test_every_field_comes_back_as_it_was_saved(self, store: Store, add_user: AddUser) -> None:
         """Texts of full length, numbers wider than 32 bits and moments with their microseconds come back the same."""
         enrollment = full_enrollment(add_user("ann@example.com"))
         self.save(store, enrollment)
-        locked = self.transact(store, lambda tx: tx.lock(enrollment.user_id))
+        locked = store.transact(lambda tx: tx.lock(enrollment.user_id))
 
         assert enrollment == self.enrollment(store, enrollment.user_id) == locked
 
@@ -59,9 +59,9 @@ class EnrollmentPromises(Promises):
         attempts = Attempts({}, there)
         self.save(store, Enrollment(user_id=user_id, attempts=attempts, enabled_at=there, pending_until=there))
         self.hand_out(store, pending, proved, at=there)
-        self.transact(store, lambda tx: tx.record(Event(user_id, EventKind.SIGNED_IN, there, factor=Factor.TOTP)))
+        store.transact(lambda tx: tx.record(Event(user_id, EventKind.SIGNED_IN, there, factor=Factor.TOTP)))
         read = self.enrollment(store, user_id)
-        last = self.read(store, lambda tx: tx.last_accepted(user_id))
+        last = store.read(lambda tx: tx.last_accepted(user_id))
         moments = [read.attempts.locked_until, read.enabled_at, read.pending_until, last]
 
         assert moments == [MOMENT] * 4
@@ -85,7 +85,7 @@ class EnrollmentPromises(Promises):
             tx.save(enrollment)
             return tx.enrollment(enrollment.user_id)
 
-        assert enrollment == self.transact(store, work)
+        assert enrollment == store.transact(work)
 
     def test_an_unknown_user_is_unknown(self, store: Store, unknown_user_id: UserId) -> None:
         """Where the store has no such user, whatever asks for one says so."""
@@ -101,7 +101,7 @@ class EnrollmentPromises(Promises):
     def test_the_account_is_the_name_that_people_know(self, store: Store, add_user: AddUser) -> None:
         """The account of a user is the host's name for that user, whatever letters it has."""
         user_id, other_id = add_user("ann@example.com"), add_user("Zoë \N{WAVING HAND SIGN} Łuczak")
-        accounts = self.read(store, lambda tx: [tx.account(user_id), tx.account(other_id)])
+        accounts = store.read(lambda tx: [tx.account(user_id), tx.account(other_id)])
 
         assert accounts == ["ann@example.com", "Zoë \N{WAVING HAND SIGN} Łuczak"]
 
@@ -111,7 +111,7 @@ class EnrollmentPromises(Promises):
         self.save(store, enrollment)
 
         def pay(debt: int) -> bool:
-            return self.transact(store, lambda tx: tx.pay_debt(enrollment.user_id, debt))
+            return store.transact(lambda tx: tx.pay_debt(enrollment.user_id, debt))
 
         assert [pay(3), pay(5), pay(4), pay(4)] == [False, False, True, False]
         assert replace(enrollment, end_sessions=0) == self.enrollment(store, enrollment.user_id)
@@ -123,9 +123,9 @@ class EnrollmentPromises(Promises):
         self.save(store, full_enrollment(user_id))
         self.save(store, full_enrollment(other_id))
         self.hand_out(store, *own, *others)
-        self.transact(store, lambda tx: tx.record(Event(user_id, EventKind.SIGNED_IN, MOMENT)))
-        self.transact(store, lambda tx: tx.record(Event(other_id, EventKind.SIGNED_IN, MOMENT)))
-        self.transact(store, lambda tx: tx.forget(user_id))
+        store.transact(lambda tx: tx.record(Event(user_id, EventKind.SIGNED_IN, MOMENT)))
+        store.transact(lambda tx: tx.record(Event(other_id, EventKind.SIGNED_IN, MOMENT)))
+        store.transact(lambda tx: tx.forget(user_id))
 
         assert Enrollment(user_id=user_id) == replace(self.enrollment(store, user_id), epoch=0)
         assert full_enrollment(other_id) == self.enrollment(store, other_id)
@@ -149,7 +149,7 @@ class EnrollmentPromises(Promises):
         """After forgetting, the row can be locked and stored as that of any user."""
         user_id = add_user("ann@example.com")
         self.save(store, full_enrollment(user_id))
-        self.transact(store, lambda tx: tx.forget(user_id))
+        store.transact(lambda tx: tx.forget(user_id))
         self.save(store, full_enrollment(user_id))
 
         assert full_enrollment(user_id) == self.enrollment(store, user_id)

@@ -15,13 +15,14 @@ class EventPromises(Promises):
     """What a store promises about events."""
 
     def record(self, store: Store, *events: Event) -> None:
-        """Record events in one transaction."""
+        """Record events in one transaction, which holds the rows of their users."""
 
         def work(tx: Transaction) -> None:
             for event in events:
+                tx.lock(event.user_id)
                 tx.record(event)
 
-        self.transact(store, work)
+        store.transact(work)
 
     def test_events_are_appended(self, store: Store, add_user: AddUser, events_of: EventsOf) -> None:
         """Events come back whole, in the order in which they were recorded, and apart from those of other users."""
@@ -51,7 +52,7 @@ class EventPromises(Promises):
         """The last acceptance is the latest moment at which a factor succeeded; refusals and passwords are none."""
         user_id, other_id = add_user("ann@example.com"), add_user("bob@example.com")
         event, later = Event(user_id, EventKind.SIGNED_IN, MOMENT, factor=Factor.TOTP), MOMENT + timedelta(days=1)
-        none_yet = self.read(store, lambda tx: tx.last_accepted(user_id))
+        none_yet = store.read(lambda tx: tx.last_accepted(user_id))
         self.record(
             store,
             event,
@@ -60,7 +61,7 @@ class EventPromises(Promises):
             replace(event, moment=later, factor=None),
             replace(event, moment=later, user_id=other_id),
         )
-        last = self.read(store, lambda tx: tx.last_accepted(user_id))
+        last = store.read(lambda tx: tx.last_accepted(user_id))
 
         assert (none_yet, last) == (None, MOMENT)
 

@@ -1,10 +1,8 @@
 """What the promises share: the roads through a store, and the values that are stored."""
 
-import asyncio
 import secrets
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 from twofold.core.assurance import Assurance, ProvedSession, second_factor_assurance
 from twofold.core.attempts import Attempts
@@ -15,9 +13,8 @@ from twofold.core.sealing import Sealed
 from twofold.core.sign_in import PendingSignIn
 from twofold.core.totp import TimeStep
 from twofold.errors import TwofoldError
-from twofold.service.ports import Store, Transaction, Transactions, UserId
+from twofold.service.ports import Store, Transaction, UserId
 
-T = TypeVar("T")
 AddUser = Callable[[str], UserId]
 EventsOf = Callable[[UserId], Sequence[Event]]
 HandedOut = PendingSignIn | ProvedSession
@@ -71,22 +68,10 @@ def handed_out_to(user_id: UserId) -> list[HandedOut]:
 class Promises:
     """The roads through a store that the promises take."""
 
-    def transact(self, store: Store, work: Callable[[Transaction], T]) -> T:
-        """Run *work* in one transaction."""
-        return store.transact(work)
-
-    def read(self, store: Store, work: Callable[[Transaction], T]) -> T:
-        """Run *work*, which only reads."""
-        return store.read(work)
-
-    def run(self, store: Store, use_case: Callable[[Transactions], T]) -> T:
-        """Run *use_case* from an event loop."""
-        return asyncio.run(store.run(use_case))
-
     def refusal(self, store: Store, work: Callable[[Transaction], object]) -> type[Exception] | None:
         """What kind of error a transaction ends in, if any."""
         try:
-            self.transact(store, work)
+            store.transact(work)
         except (TwofoldError, Refusal) as error:
             return type(error)
         return None
@@ -98,23 +83,24 @@ class Promises:
             tx.lock(enrollment.user_id)
             tx.save(enrollment)
 
-        self.transact(store, work)
+        store.transact(work)
 
     def enrollment(self, store: Store, user_id: UserId) -> Enrollment:
         """The enrollment of a user, as a later transaction reads it."""
-        return self.read(store, lambda tx: tx.enrollment(user_id))
+        return store.read(lambda tx: tx.enrollment(user_id))
 
     def hand_out(self, store: Store, *things: HandedOut, at: datetime = MOMENT) -> None:
-        """Store pending sign-ins and what sessions have proved, each in a transaction of its own."""
+        """Store pending sign-ins and what sessions have proved, each in a transaction of its own that holds the row."""
 
         def work(tx: Transaction, thing: HandedOut) -> None:
+            tx.lock(thing.user_id)
             if isinstance(thing, PendingSignIn):
                 tx.add_pending_sign_in(thing, at=at, keep=KEPT)
             else:
                 tx.save_session(thing)
 
         for thing in things:
-            self.transact(store, lambda tx, thing=thing: work(tx, thing))  # type: ignore[misc]
+            store.transact(lambda tx, thing=thing: work(tx, thing))  # type: ignore[misc]
 
     def found(self, store: Store, *things: HandedOut) -> list[bool]:
         """Which of these are there, as they were stored."""
@@ -127,4 +113,4 @@ class Promises:
                 for thing in things
             ]
 
-        return self.read(store, work)
+        return store.read(work)

@@ -1,6 +1,7 @@
 # ruff: noqa: S101 - pytest asserts
 """What a store promises about transactions."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Event as Flag
@@ -34,7 +35,7 @@ class TransactionPromises(Promises):
 
     def test_a_transaction_gives_what_its_work_gives(self, store: Store) -> None:
         """What the work returns comes back, from a transaction and from a read."""
-        results = [self.transact(store, lambda _: "result"), self.read(store, lambda _: "result")]
+        results = [store.transact(lambda _: "result"), store.read(lambda _: "result")]
 
         assert results == ["result", "result"]
 
@@ -64,7 +65,7 @@ class TransactionPromises(Promises):
         pending, proved = pending_sign_in(user_id), proved_session(user_id)
         self.save(store, full_enrollment(user_id))
         self.hand_out(store, pending, proved)
-        self.transact(store, lambda tx: tx.record(Event(user_id, EventKind.SIGNED_IN, MOMENT)))
+        store.transact(lambda tx: tx.record(Event(user_id, EventKind.SIGNED_IN, MOMENT)))
 
         def work(tx: Transaction) -> None:
             tx.pay_debt(user_id, full_enrollment(user_id).end_sessions)
@@ -93,7 +94,7 @@ class TransactionPromises(Promises):
             if conflict is not None and len(runs) == 1:
                 raise conflict
 
-        self.transact(store, work)
+        store.transact(work)
 
         assert [Enrollment(user_id=user_id)] * (1 if conflict is None else 2) == runs
         assert self.enrollment(store, user_id).epoch == 1
@@ -118,9 +119,9 @@ class TransactionPromises(Promises):
             return seen.last_step
 
         with ThreadPoolExecutor(2) as threads:
-            holding = threads.submit(self.transact, store, first)
+            holding = threads.submit(store.transact, first)
             reached = held.wait(PATIENCE_SECONDS)
-            waiting = threads.submit(self.transact, store, second)
+            waiting = threads.submit(store.transact, second)
             overtaken, seen = holding.result(PATIENCE_SECONDS), waiting.result(PATIENCE_SECONDS)
 
         assert reached
@@ -136,7 +137,7 @@ class TransactionPromises(Promises):
             tx.save(replace(before, last_step=TimeStep(before.last_step + 1)))
 
         with ThreadPoolExecutor(THREADS) as threads:
-            turns = [threads.submit(self.transact, store, work) for _ in range(TURNS)]
+            turns = [threads.submit(store.transact, work) for _ in range(TURNS)]
             results = [turn.result(PATIENCE_SECONDS) for turn in turns]
 
         assert results == [None] * TURNS
@@ -151,4 +152,4 @@ class TransactionPromises(Promises):
             transactions.transact(lambda tx: tx.save(replace(tx.lock(enrollment.user_id), epoch=1)))
             return transactions.read(lambda tx: tx.enrollment(enrollment.user_id))
 
-        assert replace(enrollment, epoch=1) == self.run(store, use_case)
+        assert replace(enrollment, epoch=1) == asyncio.run(store.run(use_case))
