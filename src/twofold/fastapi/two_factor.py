@@ -14,7 +14,7 @@ from twofold.fastapi.host import CurrentSession, Host
 from twofold.fastapi.requests import TwofoldRoute
 from twofold.fastapi.routes.backup_codes import add_backup_code_routes
 from twofold.fastapi.routes.enrollment import add_enrollment_routes
-from twofold.fastapi.routes.sign_in import sign_in_dependency, sign_in_routes
+from twofold.fastapi.routes.sign_in import install_second_factor_needed, sign_in_dependency, sign_in_routes
 from twofold.fastapi.routes.step_up import add_step_up_routes
 from twofold.fastapi.routes.totp import add_totp_routes
 from twofold.fastapi.sessions import Answer, Sessions, SignedIn
@@ -32,6 +32,7 @@ class TwoFactor(Generic[Answer]):
 
     Attributes:
         auth: The use cases.
+        host: The application as the routes see it.
         signed_in: A dependency: the host's *current_session*, after sessions that should have ended have ended (G8).
         assurance: A dependency: what the session has proved. The moment of a password alone is not known here: 1970.
 
@@ -47,9 +48,9 @@ class TwoFactor(Generic[Answer]):
         sessions: Callable[..., Sessions[Answer]],
     ) -> None:
         self.auth = auth
-        self._host = Host(auth, current_session=current_session, sessions=sessions)
-        self.signed_in = _signed_in(self._host)
-        self.assurance = _assurance(self._host)
+        self.host = Host(auth, current_session=current_session, sessions=sessions)
+        self.signed_in = _signed_in(self.host)
+        self.assurance = _assurance(self.host)
         self._guards: dict[tuple[int, bool], Guard] = {}
 
     def install(self, app: FastAPI, *, prefix: str) -> None:
@@ -61,12 +62,13 @@ class TwoFactor(Generic[Answer]):
         """
         router = APIRouter(route_class=TwofoldRoute, tags=["Two-factor authentication"])
         fresh = self.require_second_factor(if_enabled=True)
-        add_totp_routes(router, self._host, fresh)
-        add_enrollment_routes(router, self._host)
-        add_backup_code_routes(router, self._host)
-        add_step_up_routes(router, self._host)
+        add_totp_routes(router, self.host, fresh)
+        add_enrollment_routes(router, self.host)
+        add_backup_code_routes(router, self.host)
+        add_step_up_routes(router, self.host)
         app.include_router(router, prefix=prefix)
         install_errors(app)
+        install_second_factor_needed(app)
 
     def sign_in_router(self, check_password: Callable[..., Any] | None = None, *, path: str = "/login") -> APIRouter:
         """
@@ -77,7 +79,7 @@ class TwoFactor(Generic[Answer]):
                 Without it only the second step is made.
             path: For example `/login`.
         """
-        return sign_in_routes(self._host, check_password, path)
+        return sign_in_routes(self.host, check_password, path)
 
     def sign_in(self, check_password: Callable[..., Any]) -> Callable[..., Awaitable[BaseModel]]:
         """
@@ -85,7 +87,7 @@ class TwoFactor(Generic[Answer]):
 
         It gives the host's answer, with `status`, `aal` and `amr` beside it, or `SecondFactorRequired`.
         """
-        return sign_in_dependency(self._host, check_password)
+        return sign_in_dependency(self.host, check_password)
 
     def require_second_factor(self, *, max_age: int | None = None, if_enabled: bool = False) -> Guard:
         """
@@ -100,7 +102,7 @@ class TwoFactor(Generic[Answer]):
         """
         seconds = int(self.auth.policy.max_age.total_seconds()) if max_age is None else max_age
         if (seconds, if_enabled) not in self._guards:
-            guard = second_factor_guard(self._host, timedelta(seconds=seconds), if_enabled=if_enabled)
+            guard = second_factor_guard(self.host, timedelta(seconds=seconds), if_enabled=if_enabled)
             self._guards[seconds, if_enabled] = guard
         return self._guards[seconds, if_enabled]
 

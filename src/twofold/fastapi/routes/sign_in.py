@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from twofold.errors import (
@@ -17,6 +18,7 @@ from twofold.errors import (
     Unavailable,
     UnknownUser,
 )
+from twofold.fastapi.errors import PRIVATE_HEADERS
 from twofold.fastapi.host import Host
 from twofold.fastapi.proofs import proof_of
 from twofold.fastapi.requests import TwofoldRoute, body_of, client_address, totp_header
@@ -29,6 +31,25 @@ class _PasswordRoute(TwofoldRoute):
     """A route on which a 401 of the host's means that the credentials are wrong."""
 
     unauthenticated = SignInFailed
+
+
+class SecondFactorNeeded(Exception):
+    """A password route of somebody else's came as far as the second factor; told with 200, as our own does."""
+
+    def __init__(self, pending: SecondFactorPending) -> None:
+        super().__init__()
+        self.pending = pending
+
+
+def install_second_factor_needed(app: FastAPI) -> None:
+    """Tell `SecondFactorNeeded`."""
+
+    async def told(_: Request, needed: Exception) -> JSONResponse:
+        answer = second_factor_required(needed.pending) if isinstance(needed, SecondFactorNeeded) else None
+        content = answer.model_dump(mode="json", exclude_unset=True) if answer else {}
+        return JSONResponse(content, headers=PRIVATE_HEADERS)
+
+    app.add_exception_handler(SecondFactorNeeded, told)
 
 
 def sign_in_routes(host: Host, check_password: Callable[..., Any] | None, path: str) -> APIRouter:
