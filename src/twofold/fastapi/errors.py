@@ -44,8 +44,6 @@ KINDS: dict[str, Kind] = {
     "already-enabled": Kind(409, "Already enabled"),
     "not-enabled": Kind(409, "Not enabled"),
     "no-setup-pending": Kind(409, "No set-up is pending"),
-    "content-too-large": Kind(413, "The request is too large"),
-    "unsupported-media-type": Kind(415, "The request is not JSON"),
     "invalid-request": Kind(422, "The request is malformed"),
     "locked": Kind(429, "Too many wrong codes"),
     "rate-limited": Kind(429, "Too many requests"),
@@ -61,8 +59,8 @@ SLUG_OF_STATUS = {
     403: "forbidden",
     404: "not-found",
     405: "method-not-allowed",
-    413: "content-too-large",
-    415: "unsupported-media-type",
+    413: "invalid-request",
+    415: "invalid-request",
     422: "invalid-request",
     429: "rate-limited",
     503: "unavailable",
@@ -97,6 +95,8 @@ class Problem(Exception):
         self.status = status or KINDS[slug].status
         self.headers = dict(headers or {})
         self.members = dict(members or {})
+        if slug == InvalidRequest.slug:
+            self.members.setdefault("errors", [])
 
     def response(self) -> JSONResponse:
         """The answer, as problem details."""

@@ -63,7 +63,7 @@ async def read_body(request: Request) -> bytes:
     Raises:
         Problem: It is larger than any body we take; the rest is not read.
     """
-    too_large = Problem("content-too-large", f"A request has at most {MAX_BODY_BYTES} bytes.")
+    too_large = Problem("invalid-request", f"A request has at most {MAX_BODY_BYTES} bytes.", status=413)
     length = request.headers.get("content-length", "0")
     if not length.isdigit() or int(length[:20]) > MAX_BODY_BYTES:
         raise too_large
@@ -88,7 +88,7 @@ def refuse_foreign_type(request: Request, *, takes_form: bool) -> None:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_json = media_type == "application/json" or (media_type.startswith("application/") and media_type[-5:] == "+json")
     if not (media_type in FORM_TYPES if takes_form else is_json):
-        raise Problem("unsupported-media-type", "Send this as application/json.")
+        raise Problem("invalid-request", "Send this as application/json.", status=415)
 
 
 def refuse_cross_site(request: Request) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from twofold.errors import TwofoldError
+from twofold.errors import InvalidRequest, TwofoldError
 from twofold.fastapi.errors import KINDS, MEDIA_TYPE
 
 Code = Annotated[str, Field(description="Six digits from the authenticator app.", examples=["123456"])]
@@ -118,9 +118,10 @@ def json_body(model: type[BaseModel]) -> dict[str, Any]:
 
 def problems(*errors: type[TwofoldError]) -> dict[int | str, dict[str, Any]]:
     """The OpenAPI words for the errors of a route."""
-    told: dict[int | str, list[str]] = {}
-    for slug in ("content-too-large", "unsupported-media-type", *(error.slug for error in errors)):
-        told.setdefault(KINDS[slug].status, []).append(slug)
+    # Too large, and not JSON: a malformed request too, under statuses of their own.
+    told: dict[int | str, list[str]] = {413: [InvalidRequest.slug], 415: [InvalidRequest.slug]}
+    for error in errors:
+        told.setdefault(KINDS[error.slug].status, []).append(error.slug)
     return {
         status: {
             "description": ", ".join(f"`{slug}`" for slug in slugs),
