@@ -11,6 +11,7 @@ from fastapi.params import Form
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from twofold.core.policy import MAX_BODY_BYTES
 from twofold.errors import InvalidRequest, NotSignedIn, Unauthenticated
@@ -62,16 +63,22 @@ async def read_body(request: Request) -> bytes:
 
     Raises:
         Problem: It is larger than any body we take; the rest is not read.
+        InvalidRequest: The client hung up before its end.
     """
     too_large = Problem("invalid-request", f"A request has at most {MAX_BODY_BYTES} bytes.", status=413)
     length = request.headers.get("content-length", "0")
-    if not length.isdigit() or int(length[:20]) > MAX_BODY_BYTES:
+    # Headers are read as Latin-1, which has digits that are no numbers: superscripts.
+    if not (length.isascii() and length.isdigit()) or int(length[:20]) > MAX_BODY_BYTES:
         raise too_large
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise too_large
+    try:
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                raise too_large
+    except ClientDisconnect:
+        # Nobody reads this; but it is no fault of ours that belongs into the log either.
+        raise InvalidRequest from None
     request._body = bytes(body)  # noqa: SLF001 - where Starlette itself keeps it
     return request._body  # noqa: SLF001
 
