@@ -1,0 +1,27 @@
+"""The races that are run in several houses: on every host's engine, asynchronously, and over the naive store."""
+
+from collections import Counter
+
+from tests.races.crew import Crew, Outcome, move
+from tests.races.people import Person
+from tests.races.place import Place
+
+ONE_OF_FORTY = Counter({"success": 1, "code-already-used": 39})
+FIVE_OF_SIXTY = Counter({"invalid-code": 5, "locked": 55})
+
+
+def finish_with_one_code(crew: Crew, place: Place, person: Person) -> list[Outcome]:
+    """Forty sign-ins of one person, finished with one code."""
+    return crew.race(place, [move("sign_in.finish", token, person.code()) for token in person.sign_in_tokens(40)])
+
+
+def guess(crew: Crew, place: Place, person: Person) -> list[Outcome]:
+    """Sixty wrong codes over a dozen sign-ins of one person."""
+    tokens = person.sign_in_tokens(12)
+    guesses = enumerate(person.wrong_codes(60))
+    return crew.race(place, [move("sign_in.finish", tokens[number % 12], wrong) for number, wrong in guesses])
+
+
+def burn_nine(crew: Crew, place: Place, person: Person) -> list[Outcome]:
+    """Nine different backup codes of one person."""
+    return crew.race(place, [move("backup_codes.burn", person.user_id, code) for code in person.backup_codes[:9]])
