@@ -1,0 +1,66 @@
+"""Requests whose every byte and every message is chosen here, and several of them side by side."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from httpx2 import Response
+from starlette.types import Message
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """
+    One request.
+
+    Args:
+        chunks: Its body, as it arrives.
+        hangs_up: The client leaves before the end of the body.
+    """
+
+    path: str
+    headers: Headers
+    chunks: Iterable[bytes] = (b"{}",)
+    method: str = "POST"
+    hangs_up: bool = False
+
+
+async def ask(app: FastAPI, asked: Asked) -> Response:
+    """Give one request to *app*; what the application raises is raised here."""
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": asked.method,
+        "scheme": "http",
+        "path": asked.path,
+        "raw_path": asked.path.encode(),
+        "query_string": b"",
+        "root_path": "",
+        "headers": [(name.lower(), value) for name, value in asked.headers],
+        "client": ("192.0.2.1", 40_000),
+        "server": ("testserver", 80),
+    }
+    arriving: list[Message] = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in asked.chunks]
+    if not asked.hangs_up:
+        arriving.append({"type": "http.request", "body": b"", "more_body": False})
+    arriving.reverse()
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return arriving.pop() if arriving else {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    body = b"".join(message.get("body", b"") for message in sent[1:])
+    return Response(sent[0]["status"], headers=sent[0]["headers"], content=body)
+
+
+async def ask_side_by_side(app: FastAPI, all_asked: Iterable[Asked]) -> list[Response]:
+    """Give all requests to *app* at one moment."""
+    return await asyncio.gather(*(ask(app, asked) for asked in all_asked))
