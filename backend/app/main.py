@@ -162,7 +162,7 @@ def main() -> None:
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
-        # Forwarding headers are believed from nobody but TRUSTED_PROXIES, and that is decided elsewhere.
+        # Forwarding headers are believed from nobody: by default uvicorn believes this machine.
         proxy_headers=False,
         server_header=False,
     )
