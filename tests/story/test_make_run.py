@@ -1,0 +1,173 @@
+"""`make run` on a copy of the tree: an empty environment is enough, and the caller's is kept."""
+
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyotp
+import pytest
+from httpx2 import Client, TransportError
+
+from tests.servers import free_port, program
+from twofold.clock import SystemClock
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 60
+STOP_SECONDS = 30
+MADE_A_KEY = "ENCRYPTION_KEY is not set: made one in"
+ANN = {"email": "ann@example.com", "password": "correct horse battery"}
+
+# Tells who imported it, from wherever the caller says.
+SITECUSTOMIZE = """
+import pathlib, sys
+pathlib.Path(__file__).with_name("imported").write_text(" ".join(sys.orig_argv[1:]))
+"""
+
+
+@dataclass
+class Backend:
+    """A backend in a process of its own."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+    client: Client
+
+    def stop(self) -> int:
+        """Ask it to stop; its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_SECONDS)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of what `make run` needs, its environment made already; nothing of a backend that ran before."""
+    tree = tmp_path / "tree"
+    shutil.copytree(ROOT / "backend", tree / "backend", ignore=shutil.ignore_patterns("var", "__pycache__", "*.db*"))
+    shutil.copy(ROOT / "Makefile", tree)
+    (tree / ".venv").symlink_to(sys.prefix)
+    set_up = tree / "scripts" / "setup"
+    set_up.parent.mkdir()
+    set_up.write_text("#!/bin/sh\n")
+    set_up.chmod(0o755)
+    return tree
+
+
+def last_command_of_run(tree: Path) -> str:
+    """The command that `make run` ends in, as make itself says."""
+    environment = {"PATH": os.environ["PATH"]}
+    command = ["make", "--dry-run", "--silent", "run"]
+    told = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=True)
+    return told.stdout.splitlines()[-1]
+
+
+@pytest.fixture
+def start(tree: Path) -> Iterator[Callable[..., Backend]]:
+    """Starts a backend, in an environment of a free port and what is given, and waits until it is ready."""
+    with ExitStack() as stack:
+
+        def start(*command: str, **environment: str) -> Backend:
+            log, port = tree / "log", free_port()
+            client = stack.enter_context(Client(base_url=f"http://127.0.0.1:{port}", trust_env=False))
+            with log.open("wb") as output:
+                process = subprocess.Popen(
+                    command,
+                    cwd=tree,
+                    env={"PORT": str(port)} | environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    start_new_session=True,
+                )
+            backend = Backend(process, log, client)
+            stack.callback(end, process)
+            wait_until_ready(backend)
+            return backend
+
+        yield start
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """End it, with all that it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def wait_until_ready(backend: Backend) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while backend.process.poll() is None and time.monotonic() < deadline:
+        try:
+            assert backend.client.get("/readyz").json() == {"status": "ready"}
+        except TransportError:
+            time.sleep(0.05)
+        else:
+            return
+    raise AssertionError(backend.log.read_text())
+
+
+def test_an_empty_environment_is_enough(tree, start):
+    """Given nothing but a port it serves, keeps data and key in `backend/var`, and stops in order when asked to."""
+    backend = start("/bin/sh", "-c", last_command_of_run(tree))
+    log = backend.log.read_text()
+    code = backend.stop()
+
+    var = tree / "backend" / "var"
+    assert code == 0
+    assert "Application shutdown complete." in backend.log.read_text()
+    assert {"encryption.key", "twofold.db"} == {path.name for path in var.iterdir()}
+    assert stat.S_IMODE((var / "encryption.key").stat().st_mode) == 0o600
+    assert log.count(f"{MADE_A_KEY} {var / 'encryption.key'}") == 1
+    assert (var / "encryption.key").read_text().strip() not in log
+
+
+def test_a_second_start_goes_on_where_the_first_ended(tree, start):
+    """The key and the data are kept: who set up a second factor before finishes it after, and no key is made again."""
+    command = ("/bin/sh", "-c", last_command_of_run(tree))
+    first = start(*command)
+    first.client.post("/api/auth/register", json=ANN)
+    token = first.client.post("/api/auth/login", json=ANN).json()["access_token"]
+    session = {"Authorization": f"Bearer {token}"}
+    secret = first.client.post("/api/auth/2fa/setup", headers=session).json()["secret"]
+    key = (tree / "backend" / "var" / "encryption.key").read_text()
+    assert first.stop() == 0
+
+    second = start(*command)
+    answer = second.client.post(
+        "/api/auth/2fa/verify", headers=session, json={"code": pyotp.TOTP(secret).at(SystemClock().now())}
+    )
+
+    assert answer.status_code == 200
+    assert key == (tree / "backend" / "var" / "encryption.key").read_text()
+    assert MADE_A_KEY not in second.log.read_text()
+    assert second.stop() == 0
+
+
+def test_make_keeps_the_environment_of_its_caller(tree, start, tmp_path):
+    """A `sitecustomize` on the caller's `PYTHONPATH` is imported by the server that `make run` starts."""
+    folder = tmp_path / "caller"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(SITECUSTOMIZE)
+
+    backend = start(program("make"), "run", PYTHONPATH=str(folder), PATH=os.environ["PATH"])
+    ready = backend.client.get("/healthz").json()
+    backend.stop()
+
+    assert ready == {"status": "alive"}
+    assert (folder / "imported").read_text() == "-m app.main"
+
+
+def test_several_processes_stop_in_order_too(tree, start):
+    """With several processes one signal to the first ends all of them, and that is no failure."""
+    backend = start("/bin/sh", "-c", last_command_of_run(tree), WEB_CONCURRENCY="2")
+
+    assert backend.stop() == 0
+    with pytest.raises(TransportError):
+        backend.client.get("/healthz")
