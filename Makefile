@@ -1,7 +1,7 @@
 # Everything a developer types. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lock clean
+.PHONY: help setup run test check sql lock clean
 ARGS =
 
 help: ## List what can be made (this)
@@ -22,6 +22,9 @@ check: setup ## Check format, lint, types and floors
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	PYTHONPATH=src:backend .venv/bin/lint-imports
+
+sql: setup ## Write the SQL files of the hand-run migration from the backend's revision
+	@.venv/bin/python scripts/write-sql
 
 lock: setup ## Move every dependency to its newest release, in both lock files
 	@scripts/lock

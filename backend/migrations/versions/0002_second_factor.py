@@ -1,7 +1,7 @@
 """The second factor: its columns on `users`, and its own tables."""
 
 import sqlalchemy as sa
-from alembic import op
+from alembic import context, op
 from sqlalchemy.dialects import mysql
 
 revision = "0002"
@@ -13,7 +13,7 @@ COUNTING = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 COLUMNS = (
     sa.Column("totp_secret", sa.String(255)),
-    sa.Column("twofa_enabled", sa.Boolean, server_default=sa.false()),
+    sa.Column("twofa_enabled", sa.Boolean, server_default=sa.text("FALSE")),
     sa.Column("twofa_backup_codes", sa.Text),
     sa.Column("totp_pending_secret", sa.String(255)),
     sa.Column("totp_pending_until", MOMENT),
@@ -30,9 +30,18 @@ def owner() -> sa.Column[int]:
     return sa.Column("user_id", sa.Integer, sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True)
 
 
+def columns_there() -> set[str]:
+    """The columns of `users`: an older version may have left some of ours."""
+    if context.is_offline_mode():
+        return set()
+    return {column["name"] for column in sa.inspect(op.get_bind()).get_columns("users")}
+
+
 def upgrade() -> None:
+    there = columns_there()
     for column in COLUMNS:
-        op.add_column("users", column)
+        if column.name not in there:
+            op.add_column("users", column)
     op.create_table(
         "twofold_pending_sign_ins",
         sa.Column("token_hash", HASH, primary_key=True),

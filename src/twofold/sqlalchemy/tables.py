@@ -15,7 +15,6 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    false,
     inspect,
     text,
 )
@@ -51,7 +50,7 @@ class TwoFactorMixin:
     """
 
     totp_secret: Mapped[str | None] = mapped_column(String(255))
-    twofa_enabled: Mapped[bool | None] = mapped_column(Boolean, server_default=false())
+    twofa_enabled: Mapped[bool | None] = mapped_column(Boolean, server_default=text("FALSE"))
     twofa_backup_codes: Mapped[str | None] = mapped_column(Text)
     totp_pending_secret: Mapped[str | None] = mapped_column(String(255))
     totp_pending_until: Mapped[datetime | None] = mapped_column(MOMENT)

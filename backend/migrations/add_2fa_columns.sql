@@ -1,0 +1,67 @@
+-- Adds the second factor to an existing "users" table on PostgreSQL: its columns, and its own tables.
+-- For a migration by hand; the reference backend does the same by itself when it starts.
+-- Written by scripts/write-sql from the backend's revision 0002: change that, not this.
+
+BEGIN;
+
+ALTER TABLE users ADD COLUMN totp_secret VARCHAR(255);
+
+ALTER TABLE users ADD COLUMN twofa_enabled BOOLEAN DEFAULT FALSE;
+
+ALTER TABLE users ADD COLUMN twofa_backup_codes TEXT;
+
+ALTER TABLE users ADD COLUMN totp_pending_secret VARCHAR(255);
+
+ALTER TABLE users ADD COLUMN totp_pending_until TIMESTAMP WITH TIME ZONE;
+
+ALTER TABLE users ADD COLUMN twofa_last_step BIGINT DEFAULT 0 NOT NULL;
+
+ALTER TABLE users ADD COLUMN twofa_epoch BIGINT DEFAULT 0 NOT NULL;
+
+ALTER TABLE users ADD COLUMN twofa_failures VARCHAR(255);
+
+ALTER TABLE users ADD COLUMN twofa_locked_until TIMESTAMP WITH TIME ZONE;
+
+ALTER TABLE users ADD COLUMN twofa_enabled_at TIMESTAMP WITH TIME ZONE;
+
+ALTER TABLE users ADD COLUMN twofa_end_sessions BIGINT DEFAULT 0 NOT NULL;
+
+CREATE TABLE twofold_pending_sign_ins (
+    token_hash VARCHAR(64) NOT NULL, 
+    user_id INTEGER NOT NULL, 
+    epoch BIGINT NOT NULL, 
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    PRIMARY KEY (token_hash), 
+    FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_twofold_pending_sign_ins_user_id ON twofold_pending_sign_ins (user_id);
+
+CREATE TABLE twofold_sessions (
+    session_hash VARCHAR(64) NOT NULL, 
+    user_id INTEGER NOT NULL, 
+    epoch BIGINT NOT NULL, 
+    amr VARCHAR(64) NOT NULL, 
+    proved_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    second_factor_at TIMESTAMP WITH TIME ZONE, 
+    PRIMARY KEY (session_hash), 
+    FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_twofold_sessions_user_id ON twofold_sessions (user_id);
+
+CREATE TABLE twofold_events (
+    id BIGSERIAL NOT NULL, 
+    user_id INTEGER NOT NULL, 
+    kind VARCHAR(32) NOT NULL, 
+    moment TIMESTAMP WITH TIME ZONE NOT NULL, 
+    outcome VARCHAR(32) NOT NULL, 
+    factor VARCHAR(16), 
+    client_address VARCHAR(64), 
+    PRIMARY KEY (id), 
+    FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_twofold_events_user_id ON twofold_events (user_id);
+
+COMMIT;
