@@ -39,15 +39,25 @@ def test_the_core_loads_three_packages():
     assert loaded == allowed | {"twofold"}
 
 
-@pytest.mark.parametrize("name", ["twofold", "twofold.service.*", "twofold.testing.*", "twofold.clock"])
+@pytest.mark.parametrize("name", ["twofold", "twofold.service.*", "twofold.clock"])
 def test_the_library_loads_no_framework_unasked(name):
     """
-    Importing the library, its use cases or its helpers for tests loads no web framework, no database and no pytest.
+    Importing the library or its use cases loads no web framework, no database and no pytest.
     """
     loaded = loaded_by(name)
 
     assert loaded <= loaded_by(*ALLOWED) | {"twofold"}
     assert not loaded & {"sqlalchemy", "fastapi", "starlette", "pydantic", "pytest"}
+
+
+def test_the_helpers_for_tests_load_pytest_and_no_framework():
+    """
+    Importing the helpers for tests loads pytest, whose plugin they are, and no web framework and no database.
+    """
+    loaded = loaded_by("twofold.testing.*")
+
+    assert loaded <= loaded_by(*ALLOWED, "pytest") | {"twofold"}
+    assert not loaded & {"sqlalchemy", "fastapi", "starlette", "pydantic"}
 
 
 @pytest.mark.parametrize(("name", "absent"), [("twofold.sqlalchemy.*", "fastapi"), ("twofold.fastapi.*", "sqlalchemy")])
