@@ -3,7 +3,6 @@
 import json
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Annotated, Any, TypeVar
-from urllib.parse import urlsplit
 
 from fastapi import Header, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -110,7 +109,9 @@ def refuse_cross_site(request: Request) -> None:
         return
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site is None:
-        foreign = origin is not None and urlsplit(origin).netloc != headers.get("host", "")
+        # Compared as text: whatever is no origin is a foreign one, `null` too.
+        authority = (origin or "").partition("://")[2]
+        foreign = origin is not None and (not authority or authority != headers.get("host"))
     else:
         foreign = site == "cross-site"
     if foreign:
