@@ -6,6 +6,7 @@ from contextlib import ExitStack
 import pytest
 from cryptography.fernet import Fernet
 
+from tests.http.running import ServedWorld, served
 from tests.http.world import Place, World, in_process, settings_for
 
 
@@ -54,3 +55,25 @@ def world(world_on: Callable[[str], World]) -> World:
 def each_world(request: pytest.FixtureRequest, world_on: Callable[[str], World]) -> World:
     """The backend on each database in turn."""
     return world_on(request.param)
+
+
+@pytest.fixture(scope="session")
+def served_on(fresh_place: Callable[[str], Place], key: str) -> Iterator[Callable[[str], ServedWorld]]:
+    """The backend on SQLite behind a server that reads HTTP with what is named; one for all tests."""
+    worlds: dict[str, ServedWorld] = {}
+    with ExitStack() as stack:
+
+        def served_on(http: str) -> ServedWorld:
+            if http not in worlds:
+                place, loop = fresh_place("sqlite"), {"h11": "asyncio", "httptools": "uvloop"}[http]
+                worlds[http] = stack.enter_context(served(place, settings_for(place, key), http=http, loop=loop))
+            worlds[http].begin()
+            return worlds[http]
+
+        yield served_on
+
+
+@pytest.fixture(params=["h11", "httptools"])
+def served_world(request: pytest.FixtureRequest, served_on: Callable[[str], ServedWorld]) -> ServedWorld:
+    """The backend behind each server in turn."""
+    return served_on(request.param)
