@@ -224,7 +224,8 @@ class Person:
 
     def set(self, **values: Any) -> None:
         """Write into the row of this user, past everything."""
-        self.world.execute(update(User).filter_by(id=self.id).values(**values))
+        if values:
+            self.world.execute(update(User).filter_by(id=self.id).values(**values))
 
     def kept(self) -> dict[str, list[dict[str, Any]]]:
         """Everything that the database keeps about this user, row by row."""
