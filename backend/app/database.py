@@ -1,5 +1,6 @@
 """The database: engine, sessions, and the way to the newest tables."""
 
+import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,11 +9,15 @@ from alembic import command
 from alembic.config import Config
 from fastapi import Depends, Request
 from sqlalchemy import Connection, event
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
+from twofold import Unavailable
+
 BACKEND = Path(__file__).parent.parent
 DEFAULT_URL = f"sqlite+aiosqlite:///{BACKEND / 'var' / 'twofold.db'}"
+logger = logging.getLogger("uvicorn.error")
 MIGRATION_LOCK = 2_026_112_201
 """The name of the lock under which tables are changed; any number that is always the same."""
 
@@ -41,9 +46,18 @@ def _on_sqlite_connect(connection: Any, _: object) -> None:  # noqa: ANN401 - th
 
 
 async def get_db(request: Request) -> AsyncIterator[AsyncSession]:
-    """The database session of one request."""
-    async with AsyncSession(request.app.state.engine, expire_on_commit=False) as db:
-        yield db
+    """
+    The database session of one request.
+
+    Raises:
+        Unavailable: The database is out of reach, from wherever in the request it was asked.
+    """
+    try:
+        async with AsyncSession(request.app.state.engine, expire_on_commit=False) as db:
+            yield db
+    except (SQLAlchemyError, OSError) as error:
+        logger.error("The database could not be used (%s: %s).", type(error).__name__, getattr(error, "orig", error))
+        raise Unavailable from error
 
 
 Db = Annotated[AsyncSession, Depends(get_db)]
