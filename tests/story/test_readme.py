@@ -196,11 +196,3 @@ def test_everything_that_is_to_be_made_can_be_made():
     named = set(re.findall(r"(?:^|`)make ([a-z-]+)", README + (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE))
     assert {"run", "test"} <= named
     assert named <= targets
-
-
-def test_each_link_leads_somewhere():
-    """Each file that the README links to is there."""
-    links = re.findall(r"\]\(([^)#:]+)\)", README)
-
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
