@@ -206,6 +206,13 @@ def test_what_an_earlier_release_stored_is_read():
     assert stored.encode() == read.to_bytes()
 
 
+def test_codes_of_an_older_version_are_none():
+    """
+    A list of texts, as an older version stored its codes, is read as a set of which none is left.
+    """
+    assert BackupCodes(()) == BackupCodes.from_bytes(b'["aaaa-bbbb","cccc-dddd"]')
+
+
 def test_no_code_and_no_digest_shows_in_a_repr():
     """
     Neither what was typed nor what is stored stands in a repr.

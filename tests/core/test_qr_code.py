@@ -2,27 +2,19 @@
 
 import base64
 import struct
-import subprocess
 import zlib
 
 import pytest
 from qrcode.constants import ERROR_CORRECT_M
 from qrcode.main import QRCode
 
+from tests.qr_reader import read_qr_code
 from twofold.core.qr_code import MASK, PIXELS_PER_MODULE, QUIET_ZONE_MODULES, one_bit_png, qr_code_data_uri, qr_code_png
 from twofold.core.totp import TotpSecret, checked_issuer, otpauth_uri
 
 SECRET = TotpSecret("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ")
 LONGEST = TotpSecret("A" * 103, "SHA512", 8, 120)
 URI = otpauth_uri(SECRET, issuer="Acme & Söhne", account="ann+1@example.com")
-
-
-def read(png: bytes) -> str:
-    """What a QR reader of somebody else's finds in the image."""
-    done = subprocess.run(
-        ["zbarimg", "--nodbus", "-q", "--raw", "--oneshot", "PNG:-"], input=png, capture_output=True, check=True
-    )
-    return done.stdout.decode().removesuffix("\n")
 
 
 def header(png: bytes) -> tuple[int, ...]:
@@ -57,7 +49,7 @@ def test_a_reader_finds_the_uri(uri):
     """
     A QR reader of somebody else's reads exactly the text that was put in.
     """
-    found = read(qr_code_png(uri))
+    found = read_qr_code(qr_code_png(uri))
 
     assert uri == found
 

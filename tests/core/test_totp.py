@@ -185,13 +185,29 @@ def test_a_secret_is_read_as_it_was_written(key, algorithm, digits, period):
     assert secret.code_at(TimeStep(1)) == read.code_at(TimeStep(1))
 
 
-def test_a_bare_secret_of_an_older_version_is_read():
+@pytest.mark.parametrize(
+    "stored", [SECRET.base32, SECRET.base32.lower(), f" {SECRET.base32}\n", f"{SECRET.base32}===="]
+)
+def test_a_bare_secret_of_an_older_version_is_read(stored):
     """
     An older version stored base32 alone; it is read with the parameters that were the only ones then.
     """
-    read = TotpSecret.from_bytes(SECRET.base32.encode())
+    read = TotpSecret.from_bytes(stored.encode())
 
     assert TotpSecret(SECRET.base32, "SHA1", 6, 30) == read
+
+
+@pytest.mark.parametrize(
+    "parameters", [("",), ("A" * 22,), ("A" * 31 + "0",), ("a" * 32,), ("A" * 31 + "=",), (SECRET.base32, "MD5")]
+)
+def test_what_is_no_secret_is_refused(parameters):
+    """
+    NIST SP 800-63B-4, 3.1.4.1: a key of at least 112 bits; nothing shorter, and nothing but base32, becomes a secret.
+    """
+    with pytest.raises(ValueError, match="base32 of at least 112 bits") as refusal:
+        TotpSecret(*parameters)
+
+    assert not parameters[0] or parameters[0] not in str(refusal.value)
 
 
 @pytest.mark.parametrize(
