@@ -18,8 +18,6 @@ from twofold import Unavailable
 BACKEND = Path(__file__).parent.parent
 DEFAULT_URL = f"sqlite+aiosqlite:///{BACKEND / 'var' / 'twofold.db'}"
 logger = logging.getLogger("uvicorn.error")
-MIGRATION_LOCK = 2_026_112_201
-"""The name of the lock under which tables are changed; any number that is always the same."""
 
 
 class Base(DeclarativeBase):
@@ -56,7 +54,8 @@ async def get_db(request: Request) -> AsyncIterator[AsyncSession]:
         async with AsyncSession(request.app.state.engine, expire_on_commit=False) as db:
             yield db
     except (SQLAlchemyError, OSError) as error:
-        logger.error("The database could not be used (%s: %s).", type(error).__name__, getattr(error, "orig", error))
+        reason = getattr(error, "orig", error)
+        logger.error("The database could not be used (%s: %s).", type(error).__name__, reason)  # noqa: TRY400 - no trace
         raise Unavailable from error
 
 
@@ -66,25 +65,11 @@ Db = Annotated[AsyncSession, Depends(get_db)]
 async def migrate(engine: AsyncEngine) -> None:
     """Bring the tables to the newest revision; several starters at once do it one after the other."""
     async with engine.connect() as connection:
-        await connection.run_sync(_migrate_under_lock)
+        await connection.run_sync(_migrate)
 
 
-def _migrate_under_lock(connection: Connection) -> None:
-    lock, unlock = {
-        "postgresql": (f"SELECT pg_advisory_lock({MIGRATION_LOCK})", f"SELECT pg_advisory_unlock({MIGRATION_LOCK})"),
-        "mysql": (f"SELECT GET_LOCK('{MIGRATION_LOCK}', 60)", f"SELECT RELEASE_LOCK('{MIGRATION_LOCK}')"),
-        "sqlite": ("BEGIN EXCLUSIVE", "SELECT 1"),
-    }[connection.dialect.name]
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql("PRAGMA busy_timeout = 60000")
-    locked = connection.exec_driver_sql(lock)
-    if locked.returns_rows and locked.scalar() == 0:  # MariaDB's way to say that it waited in vain
-        raise TimeoutError
+def _migrate(connection: Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(BACKEND / "migrations"))
     config.attributes["connection"] = connection
-    try:
-        command.upgrade(config, "head")
-        connection.commit()
-    finally:
-        connection.exec_driver_sql(unlock)
+    command.upgrade(config, "head")

@@ -2,30 +2,29 @@
 
 import asyncio
 import logging
-import os
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import uvicorn
-from cryptography.fernet import Fernet
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
-from sqlalchemy import inspect, text
+from sqlalchemy import or_, select, text
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.database import BACKEND, make_engine, migrate
+from app.models.user import User
 from app.routes.auth import TokenSessions, auth_routes, current_session
 from app.utils.two_factor_auth import make_store, make_two_factor_auth
-from twofold import ConfigurationError, KeyRing, Unavailable
+from twofold import ConfigurationError, Unavailable
 from twofold.fastapi import TwoFactor
 from twofold.fastapi.errors import install_problem_details
-from twofold.settings import Settings
+from twofold.settings import Settings, make_key_file
 
 KEY_FILE = BACKEND / "var" / "encryption.key"
 logger = logging.getLogger("uvicorn.error")
+health = APIRouter(tags=["Health"])
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -38,7 +37,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or Settings.from_environment()
     engine = make_engine(settings.database_url)
     store = make_store(engine)
-    auth = make_two_factor_auth(settings, key_ring_of(settings), store)
+    auth = make_two_factor_auth(settings, settings.key_ring(KEY_FILE), store)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -66,18 +65,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-health = APIRouter(tags=["Health"])
-
-
-@health.get("/healthz")
+@health.get("/healthz", summary="The process is alive")
 async def healthz() -> dict[str, str]:
-    """The process is alive."""
+    """Asks nothing of anybody."""
     return {"status": "alive"}
 
 
-@health.get("/readyz")
+@health.get("/readyz", summary="Requests can be served")
 async def readyz(request: Request) -> dict[str, str]:
-    """The database answers."""
+    """The database answers; otherwise 503."""
     try:
         async with request.app.state.engine.connect() as connection:
             await connection.execute(text("SELECT 1"))
@@ -86,61 +82,29 @@ async def readyz(request: Request) -> dict[str, str]:
     return {"status": "ready"}
 
 
-def key_ring_of(settings: Settings) -> KeyRing:
-    """
-    The keys: from the environment, or else the one that was made here for trying things out.
-
-    Raises:
-        ConfigurationError: There is none, or it is malformed.
-    """
-    if settings.encryption_key or settings.production or not settings.is_loopback or not KEY_FILE.exists():
-        return settings.key_ring()
-    return KeyRing([KEY_FILE.read_text().strip()], read_fernet=settings.read_fernet)
-
-
 async def prepare(settings: Settings) -> None:
     """
-    Make a key where there is none and none is needed to read what is stored; only for trying things out.
+    Bring the tables up to date; make a key where there is none, but only for trying things out.
 
     Raises:
         ConfigurationError: A key is missing, and making one would be wrong.
     """
+    makes_key = not settings.encryption_key and settings.may_make_key and not KEY_FILE.exists()
+    if not makes_key:
+        settings.key_ring(KEY_FILE)
     engine = make_engine(settings.database_url)
     try:
-        if not settings.encryption_key and not KEY_FILE.exists():
-            await make_key(settings, engine)
-        key_ring_of(settings)
         await migrate(engine)
+        if makes_key:
+            secrets = (User.totp_secret, User.totp_pending_secret, User.twofa_backup_codes)
+            sealed = select(User.id).where(or_(*(secret.is_not(None) for secret in secrets))).limit(1)
+            async with engine.connect() as connection:
+                if (await connection.execute(sealed)).first():
+                    raise ConfigurationError("ENCRYPTION_KEY is missing, and values are sealed under it: set it.")
+            make_key_file(KEY_FILE)
+            logger.warning("ENCRYPTION_KEY is not set: made %s, for trying things out on this machine.", KEY_FILE)
     finally:
         await engine.dispose()
-
-
-async def make_key(settings: Settings, engine: AsyncEngine) -> None:
-    """Make a key in a file that only its owner can read, and say so."""
-    if settings.production or not settings.is_loopback:
-        raise ConfigurationError("ENCRYPTION_KEY is missing: set it to 32 random bytes as url-safe base64.")
-    if await has_sealed_rows(engine):
-        raise ConfigurationError("ENCRYPTION_KEY is missing, and the database holds values sealed under it: set it.")
-    KEY_FILE.parent.mkdir(exist_ok=True)
-    with os.fdopen(os.open(KEY_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(Fernet.generate_key().decode() + "\n")
-    logger.warning("ENCRYPTION_KEY is not set: made one in %s, for trying things out on this machine.", KEY_FILE)
-
-
-async def has_sealed_rows(engine: AsyncEngine) -> bool:
-    """Whether any user has a secret that a key is needed for."""
-    sealed = ("totp_secret", "totp_pending_secret", "twofa_backup_codes")
-    async with engine.connect() as connection:
-        if not await connection.run_sync(lambda sync: inspect(sync).has_table("users")):
-            return False
-        columns = await connection.run_sync(
-            lambda sync: {column["name"] for column in inspect(sync).get_columns("users")}
-        )
-        conditions = " OR ".join(f"{name} IS NOT NULL" for name in sealed if name in columns)
-        if not conditions:
-            return False
-        found = await connection.execute(text(f"SELECT 1 FROM users WHERE {conditions} LIMIT 1"))  # noqa: S608 - our names
-        return found.first() is not None
 
 
 def main() -> None:

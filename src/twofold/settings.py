@@ -2,13 +2,17 @@
 
 import os
 import re
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_network
+from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import TypeVar
 
 from twofold.core.policy import PROFILES, RECOMMENDED, Policy
-from twofold.core.sealing import KeyRing
+from twofold.core.sealing import KEY_BYTES, KeyRing
 from twofold.core.totp import checked_issuer
 from twofold.errors import ConfigurationError
 
@@ -83,14 +87,36 @@ class Settings:
         reader.finish()
         return settings
 
-    def key_ring(self) -> KeyRing:
+    @property
+    def may_make_key(self) -> bool:
+        """Whether a key may be made where none is given: for trying things out on this machine."""
+        return self.is_loopback and not self.production
+
+    def key_ring(self, key_file: Path | None = None) -> KeyRing:
         """
         The keys that seal what is stored.
+
+        Args:
+            key_file: Where `make_key_file` has put one; read only where one may be made.
 
         Raises:
             ConfigurationError: `ENCRYPTION_KEY` is missing or malformed.
         """
-        return KeyRing(self.encryption_key, read_fernet=self.read_fernet)
+        entries = self.encryption_key
+        if not entries and self.may_make_key and key_file is not None and key_file.exists():
+            entries = (key_file.read_text().strip(),)
+        return KeyRing(entries, read_fernet=self.read_fernet)
+
+
+def make_key_file(path: Path) -> None:
+    """Make a key for trying things out, in a file that only its owner can read; one that is there stays."""
+    path.parent.mkdir(exist_ok=True)
+    with NamedTemporaryFile("w", dir=path.parent) as file:  # made with 0600
+        file.write(urlsafe_b64encode(os.urandom(KEY_BYTES)).decode() + "\n")
+        file.flush()
+        # Whole or not at all, and of several at once the first.
+        with suppress(FileExistsError):
+            os.link(file.name, path)
 
 
 def key_ring(environment: Mapping[str, str] | None = None) -> KeyRing:

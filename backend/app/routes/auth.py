@@ -1,4 +1,4 @@
-"""Register, sign in, look at the session, sign out."""
+"""The account: register, sign in, sessions, password, leaving."""
 
 import hashlib
 import re
@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from app.database import Db
 from app.models.user import User, UserSession
 from twofold import Assurance
-from twofold.errors import Forbidden, InvalidRequest, NotSignedIn, SignInFailed
+from twofold.errors import Forbidden, InvalidRequest, NotFound, NotSignedIn, SignInFailed
 from twofold.fastapi import SignedIn, TwoFactor
 from twofold.fastapi.cores import on_a_core
 from twofold.fastapi.requests import TwofoldRoute, body_of
@@ -31,29 +31,40 @@ DUMMY_HASH = PASSWORDS.hash(secrets.token_urlsafe())
 COMMON_PASSWORDS = frozenset((Path(__file__).parents[2] / "common_passwords.txt").read_text().split())
 PASSWORD_MIN = 8  # Characters, beside a second factor (NIST SP 800-63B-4, 3.1.1.2).
 EMAIL_MAX = 254  # Characters (RFC 5321, 4.5.3.1.3, less the brackets).
-SEEN_EVERY = timedelta(minutes=1)
-"""How exact the last request of a session is known: each request would otherwise be a write."""
+PAGE = 50  # Sessions a page.
+SEEN_EVERY = timedelta(minutes=1)  # How exactly the last request is known: each would otherwise be a write.
 
 bearer = HTTPBearer(auto_error=False, description="The `access_token` of a sign-in.")
+RowId = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Password = Annotated[str, Field(max_length=1024, repr=False, examples=["correct horse battery"])]
 
 
 class Credentials(BaseModel):
     """What a person signs in with."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
-
     email: str = Field(max_length=1024, examples=["ann@example.com"])
-    password: str = Field(max_length=1024, repr=False, examples=["correct horse battery staple"])
+    password: Password
 
     @property
     def address(self) -> str:
         """The address as it is stored."""
         return self.email.strip().lower()
 
-    @property
-    def is_text(self) -> bool:
-        """Whether every database can be asked for the address: some refuse control characters."""
-        return self.address.isprintable()
+
+class PasswordChange(BaseModel):
+    """The password, and the one in its place."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    current_password: Password
+    new_password: Password
+
+
+class Leaving(BaseModel):
+    """The password, once more."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+    password: Password
 
 
 class Token(BaseModel):
@@ -81,6 +92,24 @@ class Session(BaseModel):
     expires_at: datetime
 
 
+class ListedSession(BaseModel):
+    """One of the user's sessions."""
+
+    id: int
+    current: bool = Field(description="Whether it is the one that asks.")
+    client: str = Field(description="What the client called itself.")
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+
+
+class Sessions(BaseModel):
+    """The user's sessions, the newest first."""
+
+    items: list[ListedSession]
+    next_cursor: int | None = Field(description="For `?cursor=`, where there are more.")
+
+
 def utc(moment: datetime) -> datetime:
     """A moment as it was read: SQLite and MariaDB forget that it was UTC."""
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
@@ -101,18 +130,22 @@ async def user_session(
         NotSignedIn: There is none, or it has ended.
     """
     auth = request.app.state.two_factor.auth
-    now, policy = auth.clock.now(), auth.policy
-    row = await db.get(UserSession, hashed(credentials.credentials)) if credentials else None
-    if row is None or now >= utc(row.expires_at) or now - utc(row.last_seen_at) >= policy.session_idle:
+    now, idle = auth.clock.now(), auth.policy.session_idle
+    query = select(UserSession).filter_by(token_hash=hashed(credentials.credentials if credentials else ""))
+    row = await db.scalar(query)
+    if row is None or now >= utc(row.expires_at) or now - utc(row.last_seen_at) >= idle:
         raise NotSignedIn
     if now - utc(row.last_seen_at) >= SEEN_EVERY:
-        await db.execute(update(UserSession).filter_by(token_hash=row.token_hash).values(last_seen_at=now))
-    # Nothing of this request waits for a lock while it holds one.
+        await db.execute(update(UserSession).filter_by(id=row.id).values(last_seen_at=now))
+    # Committed here: nothing of this request waits for a lock while it holds one.
     await db.commit()
     return row
 
 
-def current_session(row: Annotated[UserSession, Depends(user_session)]) -> SignedIn:
+CurrentRow = Annotated[UserSession, Depends(user_session)]
+
+
+def current_session(row: CurrentRow) -> SignedIn:
     """Who is signed in, for the library."""
     return SignedIn(row.user_id, session_id=row.token_hash)
 
@@ -121,18 +154,25 @@ class TokenSessions:
     """Sessions by opaque bearer tokens, of which the database knows only the hash."""
 
     def __init__(self, request: Request, db: Db) -> None:
-        self.auth, self.db = request.app.state.two_factor.auth, db
+        self.request, self.db = request, db
 
     async def start(self, user_id: int, assurance: Assurance) -> SignedIn[Token]:  # noqa: ARG002 - the library's port
         """Start a session; what it has proved, the library remembers."""
-        token, now = secrets.token_urlsafe(32), self.auth.clock.now()
-        expires_at = now + self.auth.policy.session_life
-        row = UserSession(
-            token_hash=hashed(token), user_id=user_id, created_at=now, last_seen_at=now, expires_at=expires_at
+        auth, token = self.request.app.state.two_factor.auth, secrets.token_urlsafe(32)
+        now, expires_at = auth.clock.now(), auth.clock.now() + auth.policy.session_life
+        client = self.request.headers.get("user-agent", "")[:200]
+        self.db.add(
+            UserSession(
+                token_hash=hashed(token),
+                user_id=user_id,
+                created_at=now,
+                last_seen_at=now,
+                expires_at=expires_at,
+                client=client,
+            )
         )
-        self.db.add(row)
         await self.db.commit()
-        return SignedIn(user_id, row.token_hash, Token(access_token=token, expires_at=expires_at))
+        return SignedIn(user_id, hashed(token), Token(access_token=token, expires_at=expires_at))
 
     async def end_all(self, user_id: int) -> None:
         """End every session of this user."""
@@ -140,87 +180,148 @@ class TokenSessions:
         await self.db.commit()
 
 
-async def check_password(body: Annotated[Credentials, Depends(body_of(Credentials))], db: Db) -> int:
+async def verify_password(db: Db, password: str, **user: str | int) -> int:
     """
     The id of the user whose password this is.
 
     Raises:
-        SignInFailed: Unknown address or wrong password: one answer, in the same time.
+        SignInFailed: Unknown or wrong: one answer, in the same time.
     """
-    query = select(User.id, User.hashed_password).filter_by(email=body.address)
-    user = (await db.execute(query)).first() if body.is_text else None
-    # The connection goes back before the hash takes its time.
-    await db.rollback()
-    known = DUMMY_HASH if user is None else user.hashed_password
-    if not await on_a_core(lambda: PASSWORDS.verify(body.password, known)) or user is None:
+    found = (await db.execute(select(User.id, User.hashed_password).filter_by(**user))).first()
+    await db.rollback()  # The connection goes back before the hash takes its time.
+    known = found.hashed_password if found else DUMMY_HASH
+    if not await on_a_core(lambda: PASSWORDS.verify(password, known)) or found is None:
         raise SignInFailed
-    return int(user.id)
+    return int(found.id)
+
+
+async def check_password(body: Annotated[Credentials, Depends(body_of(Credentials))], db: Db) -> int:
+    """The id of the user with these credentials, for the library."""
+    # Not every database can be asked for a control character; no address has one.
+    return await verify_password(db, body.password, email=body.address if body.address.isprintable() else "")
+
+
+def password_faults(password: str, field: str) -> list[dict[str, str]]:
+    """What is wrong with a new password: too short, or one that is tried first (NIST SP 800-63B-4, 3.1.1.2)."""
+    if len(password) < PASSWORD_MIN:
+        return [{"field": field, "message": f"Choose a password of at least {PASSWORD_MIN} characters."}]
+    if password.lower() in COMMON_PASSWORDS:
+        return [{"field": field, "message": "This password is one that is tried first. Choose another."}]
+    return []
 
 
 async def register(request: Request, body: Annotated[Credentials, Depends(body_of(Credentials))], db: Db) -> Registered:
     """Answers the same whether the address is free or in use; an address in use keeps its password."""
     if request.app.state.settings.production:
         raise Forbidden("Registration is closed.")
-    refuse_bad_credentials(body)
-    db.add(User(email=body.address, hashed_password=await on_a_core(lambda: PASSWORDS.hash(body.password))))
+    errors, email = password_faults(body.password, "password"), body.address
+    if len(email) > EMAIL_MAX or not email.isprintable() or not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
+        errors.append({"field": "email", "message": "This is not an e-mail address."})
+    if errors:
+        raise InvalidRequest(errors=errors)
+    db.add(User(email=email, hashed_password=await on_a_core(lambda: PASSWORDS.hash(body.password))))
     try:
         await db.commit()
     except IntegrityError:
         await db.rollback()
-    return Registered(email=body.address)
-
-
-def refuse_bad_credentials(body: Credentials) -> None:
-    """
-    Refuse what cannot be an address, and passwords that are guessed first (NIST SP 800-63B-4, 3.1.1.2).
-
-    Raises:
-        InvalidRequest: It says what to choose instead.
-    """
-    errors = []
-    if len(body.address) > EMAIL_MAX or not body.is_text or not re.fullmatch(r"[^@\s]+@[^@\s]+", body.address):
-        errors.append({"field": "email", "message": "This is not an e-mail address."})
-    if len(body.password) < PASSWORD_MIN:
-        errors.append({"field": "password", "message": f"Choose a password of at least {PASSWORD_MIN} characters."})
-    elif body.password.lower() in COMMON_PASSWORDS:
-        errors.append({"field": "password", "message": "This password is one that is tried first. Choose another."})
-    if errors:
-        raise InvalidRequest(errors=errors)
+    return Registered(email=email)
 
 
 def auth_routes(two_factor: TwoFactor[Token]) -> APIRouter:
     """The application's own routes, with the library's sign-in among them."""
     router = APIRouter(route_class=TwofoldRoute, tags=["Account"])
-    router.post(
-        "/register",
-        status_code=201,
-        openapi_extra=json_body(Credentials),
-        responses=problems(Forbidden, InvalidRequest),
-    )(register)
+    said = problems(Forbidden, InvalidRequest)
+    router.post("/register", status_code=201, openapi_extra=json_body(Credentials), responses=said)(register)
     router.include_router(two_factor.sign_in_router(check_password))
+    add_session_routes(router, two_factor)
+    add_account_routes(router, two_factor)
+    return router
 
-    @router.get("/session", responses=problems(NotSignedIn))
-    async def session(
-        db: Db,
-        row: Annotated[UserSession, Depends(user_session)],
-        who: Annotated[SignedIn, Depends(two_factor.signed_in)],
-        assurance: Annotated[Assurance, Depends(two_factor.assurance)],
-    ) -> Session:
+
+def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
+    """Add the routes that show and end sessions."""
+    signed_in = [Depends(two_factor.signed_in)]
+
+    @router.get("/session", dependencies=signed_in, responses=problems(NotSignedIn))
+    async def session(db: Db, row: CurrentRow, proved: Annotated[Assurance, Depends(two_factor.assurance)]) -> Session:
         """Who is signed in, and what this session has proved."""
-        email = await db.scalar(select(User.email).filter_by(id=who.user_id))
+        email = await db.scalar(select(User.email).filter_by(id=row.user_id))
         return Session(
-            user={"id": who.user_id, "email": email},
-            aal=assurance.aal,
-            amr=list(assurance.amr),
+            user={"id": row.user_id, "email": email},
+            aal=proved.aal,
+            amr=list(proved.amr),
             authenticated_at=utc(row.created_at),
-            second_factor_at=assurance.second_factor_at,
+            second_factor_at=proved.second_factor_at,
             expires_at=utc(row.expires_at),
         )
 
-    @router.post("/logout", status_code=204, responses=problems(NotSignedIn))
-    async def logout(db: Db, who: Annotated[SignedIn, Depends(two_factor.signed_in)]) -> None:
-        """Ends this session."""
-        await db.execute(delete(UserSession).filter_by(token_hash=who.session_id))
+    @router.get("/sessions", dependencies=signed_in, responses=problems(NotSignedIn, InvalidRequest))
+    async def sessions(db: Db, row: CurrentRow, cursor: RowId | None = None) -> Sessions:
+        """The user's live sessions, the newest first."""
+        now = two_factor.auth.clock.now()
+        live = (UserSession.user_id == row.user_id) & (UserSession.expires_at > now)
+        live &= UserSession.last_seen_at > now - two_factor.auth.policy.session_idle
+        older = [UserSession.id < cursor] if cursor is not None else []
+        query = select(UserSession).where(live, *older).order_by(UserSession.id.desc()).limit(PAGE + 1)
+        found = (await db.scalars(query)).all()
+        items = [
+            ListedSession(
+                id=each.id,
+                current=each.id == row.id,
+                client=each.client,
+                created_at=utc(each.created_at),
+                last_seen_at=utc(each.last_seen_at),
+                expires_at=utc(each.expires_at),
+            )
+            for each in found[:PAGE]
+        ]
+        return Sessions(items=items, next_cursor=items[-1].id if len(found) > PAGE else None)
+
+    @router.delete("/sessions/{id}", status_code=204, dependencies=signed_in, responses=problems(NotSignedIn, NotFound))
+    async def end_session(db: Db, row: CurrentRow, id: RowId) -> None:  # noqa: A002 - the name on the wire
+        """Ends one of the user's sessions."""
+        own = {"id": id, "user_id": row.user_id}
+        if await db.scalar(select(UserSession.id).filter_by(**own)) is None:
+            raise NotFound
+        await db.execute(delete(UserSession).filter_by(**own))
         await db.commit()
 
-    return router
+    @router.post("/logout", status_code=204, dependencies=signed_in, responses=problems(NotSignedIn))
+    async def logout(db: Db, row: CurrentRow) -> None:
+        """Ends this session."""
+        await db.execute(delete(UserSession).filter_by(id=row.id))
+        await db.commit()
+
+
+def add_account_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
+    """Add the routes that ask for the password, and for the second factor where there is one."""
+    auth, ask = two_factor.auth, [Depends(two_factor.require_second_factor(if_enabled=True))]
+
+    @router.post("/password", status_code=204, dependencies=ask, openapi_extra=json_body(PasswordChange))
+    async def change_password(
+        db: Db,
+        row: CurrentRow,
+        body: Annotated[PasswordChange, Depends(body_of(PasswordChange))],
+        sessions: Annotated[TokenSessions, Depends()],
+    ) -> None:
+        """Changes the password. All sessions end, this one too: sign in with the new one."""
+        if errors := password_faults(body.new_password, "new_password"):
+            raise InvalidRequest(errors=errors)
+        user_id = await verify_password(db, body.current_password, id=row.user_id)
+        new_hash = await on_a_core(lambda: PASSWORDS.hash(body.new_password))
+        # Owed before the change, so that sessions end also if this process dies after it; raised again after it, so
+        # that nothing begun in between with the old password goes on.
+        await auth.run(lambda auth: auth.password_changed(user_id, end_sessions=True))
+        await db.execute(update(User).filter_by(id=user_id).values(hashed_password=new_hash))
+        await db.commit()
+        debt = await auth.run(lambda auth: auth.password_changed(user_id, end_sessions=True))
+        await two_factor.end_sessions(sessions, user_id, debt)
+
+    @router.delete("/account", status_code=204, dependencies=ask, openapi_extra=json_body(Leaving))
+    async def leave(db: Db, row: CurrentRow, body: Annotated[Leaving, Depends(body_of(Leaving))]) -> None:
+        """Deletes the account and everything that is kept about it."""
+        user_id = await verify_password(db, body.password, id=row.user_id)
+        await auth.run(lambda auth: auth.forget(user_id))
+        await db.execute(delete(UserSession).filter_by(user_id=user_id))
+        await db.execute(delete(User).filter_by(id=user_id))
+        await db.commit()

@@ -82,7 +82,7 @@ class Host:
                 raise NotSignedIn from None
             # The one guard of G8 after a crash: no session that should have ended gets past here.
             if state.debt:
-                await self._end_sessions(sessions, user_id, state.debt)
+                await self.end_sessions(sessions, user_id, state.debt)
                 raise NotSignedIn
             return CurrentSession(signed_in, state, sessions, client_address(request))
 
@@ -100,17 +100,17 @@ class Host:
             SignInTokenDead: Factor or password changed meanwhile; the session has ended again.
         """
         if proved.debt:
-            await self._end_sessions(sessions, proved.user_id, proved.debt)
+            await self.end_sessions(sessions, proved.user_id, proved.debt)
         signed_in: SignedIn[Any] = await call(sessions.start, proved.user_id, proved.assurance)
         try:
             await self.auth.run(lambda auth: auth.sessions.started(proved, signed_in.session_id))
         except SignInTokenDead:
             state = await self.auth.run(lambda auth: auth.sessions.state(proved.user_id, signed_in.session_id))
-            await self._end_sessions(sessions, proved.user_id, state.debt)
+            await self.end_sessions(sessions, proved.user_id, state.debt)
             raise
         return signed_in
 
-    async def _end_sessions(self, sessions: Sessions[Any], user_id: Any, debt: int) -> None:
+    async def end_sessions(self, sessions: Sessions[Any], user_id: Any, debt: int) -> None:
         """Pay the debt "end all sessions": end them, and only then clear it (G8)."""
         await call(sessions.end_all, user_id)
         await self.auth.run(lambda auth: auth.sessions.paid(user_id, debt))

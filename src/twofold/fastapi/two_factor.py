@@ -89,6 +89,16 @@ class TwoFactor(Generic[Answer]):
         """
         return sign_in_dependency(self.host, check_password)
 
+    async def end_sessions(self, sessions: Sessions[Answer], user_id: Any, debt: int) -> None:
+        """
+        End all sessions of a user, and only then clear what is owed (G8).
+
+        Args:
+            sessions: The host's, as its route got it.
+            debt: What `password_changed` returned.
+        """
+        await self.host.end_sessions(sessions, user_id, debt)
+
     def require_second_factor(self, *, max_age: int | None = None, if_enabled: bool = False) -> Guard:
         """
         A dependency: this session's second factor, at most *max_age* seconds old.

@@ -71,20 +71,29 @@ class EnrollmentCases:
 
         return Proved.by(self.context.transact(work))
 
-    def password_changed(self, user_id: UserId) -> None:
+    def password_changed(self, user_id: UserId, *, end_sessions: bool = False) -> int:
         """
         Let everything die that was handed out for the old password: pending sign-ins and assurance (G6).
+
+        Args:
+            end_sessions: Also owe the end of all sessions (G8).
+
+        Returns:
+            What is owed of "end all sessions"; 0 for nothing.
 
         Raises:
             UnknownUser: There is no such user.
         """
 
-        def work(scope: Scope) -> None:
-            scope.tx.save(scope.lock(user_id).outlived())
+        def work(scope: Scope) -> int:
+            enrollment = scope.lock(user_id)
+            after = enrollment.changed() if end_sessions else enrollment.outlived()
+            scope.tx.save(after)
             scope.tx.drop_handed_out(user_id)
             scope.record(EventKind.PASSWORD_CHANGED)
+            return after.end_sessions
 
-        self.context.transact(work)
+        return self.context.transact(work)
 
     def forget(self, user_id: UserId) -> None:
         """Delete everything kept about a user; nothing happens where there is nothing."""

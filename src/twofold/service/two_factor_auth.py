@@ -134,15 +134,22 @@ class TwoFactorAuth:
         """The whole second factor of a user."""
         return EnrollmentCases(self._context)
 
-    def password_changed(self, user_id: UserId) -> None:
+    def password_changed(self, user_id: UserId, *, end_sessions: bool = False) -> int:
         """
         Raise the user's epoch: pending sign-ins and assurance die (G6). Not for a mere rehash.
+
+        Args:
+            end_sessions: Also owe the end of all sessions, to be paid by `TwoFactor.end_sessions`, or before the next
+                answer behind *current_session* (G8).
+
+        Returns:
+            What is owed; 0 for nothing.
 
         Raises:
             UnknownUser: There is no such user.
             Unavailable: The store is out of reach.
         """
-        self.enrollment.password_changed(user_id)
+        return self.enrollment.password_changed(user_id, end_sessions=end_sessions)
 
     def forget(self, user_id: UserId) -> None:
         """
