@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import pyotp
 from fastapi import FastAPI
@@ -23,6 +23,7 @@ from twofold.core.policy import RECOMMENDED, Policy
 from twofold.core.totp import TypedCode
 from twofold.service.sessions import Proved
 from twofold.settings import Settings
+from twofold.sqlalchemy import SqlAlchemyStore
 from twofold.testing import StoppedClock
 from twofold.testing.clock import NOON
 
@@ -88,6 +89,12 @@ class World:
         """One use case past HTTP."""
         result: T = self._call(self.auth.run, use_case)
         return result
+
+    def disconnect(self) -> None:
+        """Close every connection that is not in use."""
+        self.engine.dispose()
+        self._call(self.app.state.engine.dispose)
+        self._call(cast("SqlAlchemyStore", self.auth.store).close)
 
     def execute(self, statement: Any) -> Any:
         with self.engine.connect() as connection:
