@@ -6,6 +6,7 @@ from twofold import TwoFactorAuth
 from twofold.core.backup_codes import TypedBackupCode, typed_backup_code
 from twofold.core.enrollment import Enrollment
 from twofold.core.totp import TimeStep, TotpSecret, TypedCode, time_step_at
+from twofold.service.ports import UserId
 from twofold.service.sessions import Proved
 from twofold.service.sign_in import SecondFactorPending
 from twofold.service.totp import Confirmed, SetUp
@@ -18,7 +19,7 @@ class Person:
 
     auth: TwoFactorAuth
     clock: StoppedClock
-    user_id: int
+    user_id: UserId
     secret: TotpSecret = field(default=TotpSecret("A" * 32), repr=False)
     backup_codes: tuple[str, ...] = field(default=(), repr=False)
 

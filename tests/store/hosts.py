@@ -6,21 +6,30 @@ import contextlib
 import secrets
 import threading
 import uuid
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, TypeVar
 
-from sqlalchemy import Engine, String, Table, create_engine, insert, select
+from cryptography.fernet import Fernet
+from sqlalchemy import Engine, String, Table, create_engine, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from tests.service.people import Person
+from twofold import KeyRing, TwoFactorAuth
 from twofold.core.events import Event, EventKind
 from twofold.core.factors import Factor
 from twofold.service.ports import Store, Transaction, Transactions, UserId
 from twofold.sqlalchemy import SqlAlchemyStore, TwoFactorMixin
 from twofold.sqlalchemy.statements import utc
+from twofold.testing import StoppedClock
 
 T = TypeVar("T")
+KEYS = KeyRing([Fernet.generate_key().decode()])
+SERVERS = ["postgresql", "mariadb"]
+DATABASES = ["sqlite", *SERVERS]
+OURS = ["twofold_events", "twofold_pending_sign_ins", "twofold_sessions"]
 
 
 def users_of(key: type, *, mixin: bool = True) -> Any:
@@ -146,7 +155,12 @@ class Waiting:
 
 @contextlib.contextmanager
 def host_on(
-    url: str, *, async_url: str | None = None, prepare: Callable[[Engine], None] = lambda _: None, **options: Any
+    url: str,
+    *,
+    async_url: str | None = None,
+    engine_options: Mapping[str, Any] = MappingProxyType({}),
+    prepare: Callable[[Engine], None] = lambda _: None,
+    **options: Any,
 ) -> Iterator[Host]:
     """
     A host on a database.
@@ -155,7 +169,7 @@ def host_on(
         async_url: Where given, the store stands on an `AsyncEngine`.
         prepare: What the host does to its engine before the store sees it.
     """
-    engine, loop = create_engine(url), Loop()
+    engine, loop = create_engine(url, **engine_options), Loop()
     on = create_async_engine(async_url) if async_url else None
     try:
         prepare(on.sync_engine if on else engine)
@@ -167,3 +181,25 @@ def host_on(
     finally:
         engine.dispose()
         loop.close()
+
+
+def auth_of(host: Host, **options: Any) -> TwoFactorAuth:
+    """The library as the host puts it together."""
+    return TwoFactorAuth(**{"issuer": "Acme", "keys": KEYS, "store": host.waiting, "clock": StoppedClock(), **options})
+
+
+def enrolled(host: Host) -> Person:
+    """Somebody enrolled, whose phone shows a code that nobody has used."""
+    clock = StoppedClock()
+    person = Person(auth_of(host, clock=clock), clock, host.add_user())
+    person.enroll()
+    return person
+
+
+@contextlib.contextmanager
+def held(host: Host, user_id: object) -> Iterator[None]:
+    """The host has changed the user, and not yet committed."""
+    users: Table = host.users.__table__
+    with host.engine.begin() as connection:
+        connection.execute(update(users).where(users.c.id == user_id).values(email="new@example.com"))
+        yield

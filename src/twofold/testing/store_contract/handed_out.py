@@ -45,7 +45,7 @@ class HandedOutPromises(Promises):
 
         assert self.found(store, dropped, other) == [False, True]
 
-    def test_the_oldest_beyond_fifty_goes(self, store: Store, add_user: AddUser) -> None:
+    def test_the_oldest_goes_first(self, store: Store, add_user: AddUser) -> None:
         """Of one user as many live side by side as are to be kept; the oldest goes first, another user's never."""
         user_id, other_id = add_user("ann@example.com"), add_user("bob@example.com")
         many = [

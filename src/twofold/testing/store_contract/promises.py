@@ -20,7 +20,7 @@ EventsOf = Callable[[UserId], Sequence[Event]]
 HandedOut = PendingSignIn | ProvedSession
 
 MOMENT = datetime(2030, 1, 1, 12, 0, 0, 123_456, tzinfo=UTC)
-KEPT = 50
+KEPT = 5
 """Pending sign-ins of one user that live side by side."""
 
 

@@ -24,7 +24,7 @@ from twofold.testing.store_contract.promises import (
 PATIENCE_SECONDS = 10
 """How long one thread waits for another before the test fails; no test comes near it."""
 
-GLIMPSE_SECONDS = 0.2
+GLIMPSE_SECONDS = 0.1
 """How long a transaction is watched that must not come further."""
 
 THREADS, TURNS = 4, 12

@@ -1,0 +1,183 @@
+"""The store on a host's database, beside the host: its own pool, which is not the host's, and nothing of it changed."""
+
+import asyncio
+import contextvars
+import threading
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, StaticPool, create_engine, event, func, select, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from tests.store.hosts import DATABASES, KEYS, enrolled, users_of
+from twofold import ConfigurationError, TwoFactorAuth, Unavailable
+from twofold.core.totp import time_step_at
+from twofold.sqlalchemy import SqlAlchemyStore
+from twofold.testing import StoppedClock
+from twofold.testing.clock import NOON
+
+
+def after_connect(engine: Engine, statement: str) -> None:
+    @event.listens_for(engine, "connect")
+    def on_connect(connection, _) -> None:
+        cursor = connection.cursor()
+        cursor.execute(statement)
+        cursor.close()
+        connection.commit()
+
+
+SETTINGS = {
+    "sqlite": ("PRAGMA cache_size = -4321", "PRAGMA cache_size", -4321),
+    "postgresql": ("SET application_name = 'the host'", "SHOW application_name", "the host"),
+    "mariadb": ("SET @host = 'the host'", "SELECT @host", "the host"),
+}
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_the_hosts_listeners_are_kept_on_our_pool(make_host, database):
+    """
+    What the host sets on each of its connections is set on ours too: role, schema, encryption of the file.
+    """
+    set_it, ask, expected = SETTINGS[database]
+    host = make_host(database, prepare=lambda engine: after_connect(engine, set_it))
+    with host.store._engine.connect() as connection:
+        found = connection.execute(text(ask)).scalar()
+
+    assert expected == found
+
+
+QUESTIONS = {
+    "sqlite": ["PRAGMA busy_timeout", "PRAGMA foreign_keys"],
+    "postgresql": ["SHOW lock_timeout", "SHOW transaction_isolation"],
+    "mariadb": ["SELECT @@innodb_lock_wait_timeout", "SELECT @@tx_isolation", "SELECT @@autocommit"],
+}
+
+
+@pytest.mark.parametrize("share_pool", [False, True])
+@pytest.mark.parametrize("database", DATABASES)
+def test_the_hosts_connections_stay_as_they_were(make_host, database, share_pool):
+    """
+    What we set on our connections, for the time that we need them, is not set on the host's.
+    """
+
+    def settings(engine: Engine) -> list[Any]:
+        with engine.connect() as connection:
+            return [connection.exec_driver_sql(question).scalar() for question in QUESTIONS[database]]
+
+    host = make_host(database, share_pool=share_pool, engine_options={"pool_size": 1, "max_overflow": 0})
+    untouched = create_engine(host.engine.url)
+    before = settings(untouched)
+    untouched.dispose()
+    enrolled(host)
+
+    assert before == settings(host.engine)
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_our_pool_is_not_the_hosts(make_host, database):
+    """
+    While the host's only connection is in use, by the request itself perhaps, ours is there: no deadlock under load.
+    """
+    host = make_host(database, engine_options={"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.1})
+    person = enrolled(host)
+    with host.engine.connect() as connection:
+        connection.execute(select(1))
+        step = person.auth.totp.verify(person.user_id, person.code())
+
+    assert person.row.last_step == step
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_a_shared_pool_is_the_hosts(make_host, database, caplog):
+    """
+    With `share_pool=True` we take the host's connections, wait for them as anybody, and give up as anybody.
+    """
+    options = {"pool_size": 1, "max_overflow": 0, "pool_timeout": 0.1}
+    host = make_host(database, engine_options=options, share_pool=True)
+    person = enrolled(host)
+    with host.engine.connect(), pytest.raises(Unavailable):
+        person.auth.totp.verify(person.user_id, person.code())
+    step = person.auth.totp.verify(person.user_id, person.code())
+
+    assert "TimeoutError" in caplog.text
+    assert person.row.last_step == step
+
+
+@pytest.mark.parametrize("share_pool", [False, True])
+def test_closing_leaves_the_hosts_pool(make_host, share_pool):
+    """
+    When the store is closed the host works on.
+    """
+    host = make_host("sqlite", share_pool=share_pool)
+    person = enrolled(host)
+    with host.engine.connect() as connection:
+        asyncio.run(host.store.close())
+        found = connection.execute(select(func.count()).select_from(host.users.__table__)).scalar()
+
+    assert found == 1
+    assert person.row.enabled
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_sqlite_in_memory_is_shared(asynchronous):
+    """
+    A database in memory is one connection: ours is the host's, or it would be another database.
+    """
+    url = "sqlite+aiosqlite://" if asynchronous else "sqlite://"
+    options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
+    engine: Any = create_async_engine(url, **options) if asynchronous else create_engine(url, **options)
+    users = users_of(int)
+    store = SqlAlchemyStore(engine, users)
+    auth = TwoFactorAuth(issuer="Acme", keys=KEYS, store=store, clock=StoppedClock())
+
+    async def host():
+        statement = users.__table__.insert().values(id=7, email="ann@example.com")
+        if asynchronous:
+            async with engine.begin() as connection:
+                await connection.run_sync(users.metadata.create_all)
+                await connection.execute(statement)
+        else:
+            with engine.begin() as connection:
+                users.metadata.create_all(connection)
+                connection.execute(statement)
+        set_up = await auth.run(lambda auth: auth.totp.set_up(7))
+        typed = auth.typed(set_up.secret.code_at(time_step_at(NOON, 30)))
+        await auth.run(lambda auth: auth.totp.confirm(7, typed))
+        row = await auth.store.run(lambda transactions: transactions.read(lambda tx: tx.enrollment(7)))
+        await store.close()
+        if asynchronous:
+            await engine.dispose()
+        else:
+            engine.dispose()
+        return row
+
+    assert asyncio.run(host()).enabled
+
+
+def test_an_async_engine_needs_run():
+    """
+    Calling a use case synchronously over an `AsyncEngine` says what to write instead.
+    """
+    store = SqlAlchemyStore(create_async_engine("sqlite+aiosqlite:///never-opened.db"), users_of(int))
+    auth = TwoFactorAuth(issuer="Acme", keys=KEYS, store=store)
+    with pytest.raises(ConfigurationError) as of_a_check:
+        auth.verify_totp_code(7, "123456")
+    with pytest.raises(ConfigurationError) as of_a_read:
+        auth.enrollment.status(7)
+
+    assert str(of_a_check.value) == ("This store stands on an AsyncEngine: write await auth.run(lambda auth: ...).")
+    assert str(of_a_read.value) == str(of_a_check.value)
+
+
+def test_a_use_case_in_a_thread_keeps_the_context(make_host):
+    """
+    Over an `Engine` a use case runs in a thread, with the context variables of who waits for it.
+    """
+    host = make_host("sqlite")
+    request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id")
+
+    async def request():
+        request_id.set("of this request")
+        return await host.store.run(lambda _: (request_id.get(), threading.current_thread() is threading.main_thread()))
+
+    assert asyncio.run(request()) == ("of this request", False)
