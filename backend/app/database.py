@@ -27,7 +27,7 @@ class Base(DeclarativeBase):
 def make_engine(url: str) -> AsyncEngine:
     """An engine for *url*, or for a SQLite file of our own where it is empty."""
     if not url:
-        (BACKEND / "var").mkdir(exist_ok=True)
+        (BACKEND / "var").mkdir(mode=0o700, exist_ok=True)
     # Errors of the database are logged; what was stored is not.
     engine = create_async_engine(url or DEFAULT_URL, hide_parameters=True)
     if engine.dialect.name == "sqlite":

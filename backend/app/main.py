@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 
 import uvicorn
 from fastapi import APIRouter, FastAPI, Request
@@ -20,6 +21,7 @@ from app.utils.two_factor_auth import make_store, make_two_factor_auth
 from twofold import ConfigurationError, Unavailable
 from twofold.fastapi import TwoFactor
 from twofold.fastapi.errors import install_problem_details
+from twofold.fastapi.openapi import problems
 from twofold.settings import Settings, make_key_file
 
 KEY_FILE = BACKEND / "var" / "encryption.key"
@@ -47,7 +49,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await engine.dispose()
 
     # A redirect would be made of the Host header, which the client chooses.
-    app = FastAPI(title=f"{settings.issuer} accounts", lifespan=lifespan, redirect_slashes=False)
+    app = FastAPI(
+        title=f"{settings.issuer} accounts",
+        description="Sign in with a password and a second factor. Every error is problem details (RFC 9457).",
+        version=version("twofold"),
+        lifespan=lifespan,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
     two_factor = TwoFactor(auth, current_session=current_session, sessions=TokenSessions)
     app.state.settings, app.state.engine, app.state.two_factor = settings, engine, two_factor
     install_problem_details(app)
@@ -71,7 +80,7 @@ async def healthz() -> dict[str, str]:
     return {"status": "alive"}
 
 
-@health.get("/readyz", summary="Requests can be served")
+@health.get("/readyz", summary="Requests can be served", responses=problems(Unavailable))
 async def readyz(request: Request) -> dict[str, str]:
     """The database answers; otherwise 503."""
     try:

@@ -110,7 +110,7 @@ class Settings:
 
 def make_key_file(path: Path) -> None:
     """Make a key for trying things out, in a file that only its owner can read; one that is there stays."""
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     with NamedTemporaryFile("w", dir=path.parent) as file:  # made with 0600
         file.write(urlsafe_b64encode(os.urandom(KEY_BYTES)).decode() + "\n")
         file.flush()

@@ -18,11 +18,23 @@ from sqlalchemy.exc import IntegrityError
 from app.database import Db
 from app.models.user import User, UserSession
 from twofold import Assurance
-from twofold.errors import Forbidden, InvalidRequest, NotFound, NotSignedIn, SignInFailed
+from twofold.errors import (
+    CodeAlreadyUsed,
+    FactorDisabled,
+    Forbidden,
+    InvalidCode,
+    InvalidRequest,
+    Locked,
+    NotFound,
+    NotSignedIn,
+    SignInFailed,
+    StepUpRequired,
+    Unavailable,
+)
 from twofold.fastapi import SignedIn, TwoFactor
 from twofold.fastapi.cores import on_a_core
-from twofold.fastapi.requests import TwofoldRoute, body_of
-from twofold.fastapi.schemas import json_body, problems
+from twofold.fastapi.openapi import problems
+from twofold.fastapi.requests import JsonBody, TwofoldRoute
 
 # OWASP's password storage cheat sheet: Argon2id with 19 MiB, two iterations, one lane.
 PASSWORDS = PasswordHash([Argon2Hasher(memory_cost=19_456, time_cost=2, parallelism=1)])
@@ -50,6 +62,9 @@ class Credentials(BaseModel):
     def address(self) -> str:
         """The address as it is stored."""
         return self.email.strip().lower()
+
+
+GivenCredentials = Annotated[Credentials, Depends(JsonBody(Credentials))]
 
 
 class PasswordChange(BaseModel):
@@ -195,7 +210,7 @@ async def verify_password(db: Db, password: str, **user: str | int) -> int:
     return int(found.id)
 
 
-async def check_password(body: Annotated[Credentials, Depends(body_of(Credentials))], db: Db) -> int:
+async def check_password(body: GivenCredentials, db: Db) -> int:
     """The id of the user with these credentials, for the library."""
     # Not every database can be asked for a control character; no address has one.
     return await verify_password(db, body.password, email=body.address if body.address.isprintable() else "")
@@ -210,7 +225,9 @@ def password_faults(password: str, field: str) -> list[dict[str, str]]:
     return []
 
 
-async def register(request: Request, body: Annotated[Credentials, Depends(body_of(Credentials))], db: Db) -> Registered:
+async def register(
+    request: Request, body: Annotated[Credentials, Depends(JsonBody(Credentials))], db: Db
+) -> Registered:
     """Answers the same whether the address is free or in use; an address in use keeps its password."""
     if request.app.state.settings.production:
         raise Forbidden("Registration is closed.")
@@ -230,8 +247,8 @@ async def register(request: Request, body: Annotated[Credentials, Depends(body_o
 def auth_routes(two_factor: TwoFactor[Token]) -> APIRouter:
     """The application's own routes, with the library's sign-in among them."""
     router = APIRouter(route_class=TwofoldRoute, tags=["Account"])
-    said = problems(Forbidden, InvalidRequest)
-    router.post("/register", status_code=201, openapi_extra=json_body(Credentials), responses=said)(register)
+    told = problems(Forbidden, InvalidRequest, Unavailable)
+    router.post("/register", status_code=201, summary="Register", responses=told)(register)
     router.include_router(two_factor.sign_in_router(check_password))
     add_session_routes(router, two_factor)
     add_account_routes(router, two_factor)
@@ -242,9 +259,14 @@ def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
     """Add the routes that show and end sessions."""
     signed_in = [Depends(two_factor.signed_in)]
 
-    @router.get("/session", dependencies=signed_in, responses=problems(NotSignedIn))
+    @router.get(
+        "/session",
+        summary="Who is signed in",
+        dependencies=signed_in,
+        responses=problems(NotSignedIn, Unavailable),
+    )
     async def session(db: Db, row: CurrentRow, proved: Annotated[Assurance, Depends(two_factor.assurance)]) -> Session:
-        """Who is signed in, and what this session has proved."""
+        """With what this session has proved."""
         email = await db.scalar(select(User.email).filter_by(id=row.user_id))
         return Session(
             user={"id": row.user_id, "email": email},
@@ -255,9 +277,14 @@ def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
             expires_at=utc(row.expires_at),
         )
 
-    @router.get("/sessions", dependencies=signed_in, responses=problems(NotSignedIn, InvalidRequest))
+    @router.get(
+        "/sessions",
+        summary="The user's sessions",
+        dependencies=signed_in,
+        responses=problems(NotSignedIn, InvalidRequest, Unavailable),
+    )
     async def sessions(db: Db, row: CurrentRow, cursor: RowId | None = None) -> Sessions:
-        """The user's live sessions, the newest first."""
+        """Those that are alive, the newest first."""
         now = two_factor.auth.clock.now()
         live = (UserSession.user_id == row.user_id) & (UserSession.expires_at > now)
         live &= UserSession.last_seen_at > now - two_factor.auth.policy.session_idle
@@ -277,16 +304,28 @@ def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
         ]
         return Sessions(items=items, next_cursor=items[-1].id if len(found) > PAGE else None)
 
-    @router.delete("/sessions/{id}", status_code=204, dependencies=signed_in, responses=problems(NotSignedIn, NotFound))
+    @router.delete(
+        "/sessions/{id}",
+        summary="End one session",
+        status_code=204,
+        dependencies=signed_in,
+        responses=problems(NotSignedIn, InvalidRequest, NotFound, Unavailable),
+    )
     async def end_session(db: Db, row: CurrentRow, id: RowId) -> None:  # noqa: A002 - the name on the wire
-        """Ends one of the user's sessions."""
+        """Another user's is not found."""
         own = {"id": id, "user_id": row.user_id}
         if await db.scalar(select(UserSession.id).filter_by(**own)) is None:
             raise NotFound
         await db.execute(delete(UserSession).filter_by(**own))
         await db.commit()
 
-    @router.post("/logout", status_code=204, dependencies=signed_in, responses=problems(NotSignedIn))
+    @router.post(
+        "/logout",
+        summary="Sign out",
+        status_code=204,
+        dependencies=signed_in,
+        responses=problems(NotSignedIn, Unavailable),
+    )
     async def logout(db: Db, row: CurrentRow) -> None:
         """Ends this session."""
         await db.execute(delete(UserSession).filter_by(id=row.id))
@@ -296,15 +335,17 @@ def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
 def add_account_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
     """Add the routes that ask for the password, and for the second factor where there is one."""
     auth, ask = two_factor.auth, [Depends(two_factor.require_second_factor(if_enabled=True))]
+    refused = (Locked, FactorDisabled, InvalidCode, CodeAlreadyUsed)  # of a code in X-TOTP-Code
+    told = problems(NotSignedIn, StepUpRequired, InvalidRequest, SignInFailed, *refused, Unavailable)
 
-    @router.post("/password", status_code=204, dependencies=ask, openapi_extra=json_body(PasswordChange))
+    @router.post("/password", summary="Change the password", status_code=204, dependencies=ask, responses=told)
     async def change_password(
         db: Db,
         row: CurrentRow,
-        body: Annotated[PasswordChange, Depends(body_of(PasswordChange))],
+        body: Annotated[PasswordChange, Depends(JsonBody(PasswordChange))],
         sessions: Annotated[TokenSessions, Depends()],
     ) -> None:
-        """Changes the password. All sessions end, this one too: sign in with the new one."""
+        """All sessions end, this one too: sign in with the new password."""
         if errors := password_faults(body.new_password, "new_password"):
             raise InvalidRequest(errors=errors)
         user_id = await verify_password(db, body.current_password, id=row.user_id)
@@ -317,8 +358,8 @@ def add_account_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
         debt = await auth.run(lambda auth: auth.password_changed(user_id, end_sessions=True))
         await two_factor.end_sessions(sessions, user_id, debt)
 
-    @router.delete("/account", status_code=204, dependencies=ask, openapi_extra=json_body(Leaving))
-    async def leave(db: Db, row: CurrentRow, body: Annotated[Leaving, Depends(body_of(Leaving))]) -> None:
+    @router.delete("/account", summary="Leave", status_code=204, dependencies=ask, responses=told)
+    async def leave(db: Db, row: CurrentRow, body: Annotated[Leaving, Depends(JsonBody(Leaving))]) -> None:
         """Deletes the account and everything that is kept about it."""
         user_id = await verify_password(db, body.password, id=row.user_id)
         await auth.run(lambda auth: auth.forget(user_id))

@@ -98,20 +98,24 @@ class Problem(Exception):
         if slug == InvalidRequest.slug:
             self.members.setdefault("errors", [])
 
-    def response(self) -> JSONResponse:
-        """The answer, as problem details."""
-        body = {
+    @property
+    def body(self) -> dict[str, Any]:
+        """The problem details."""
+        return {
             "type": f"urn:twofold:problem:{self.slug}",
             "title": KINDS[self.slug].title,
             "status": self.status,
             "detail": self.detail,
             **self.members,
         }
+
+    def response(self) -> JSONResponse:
+        """The answer, as problem details."""
         headers = PRIVATE_HEADERS | self.headers
         # RFC 9110, 11.6.1: every 401 names a way to authenticate.
         if self.status == 401:  # noqa: PLR2004 - the status itself
             headers.setdefault("WWW-Authenticate", "Bearer")
-        return JSONResponse(body, self.status, headers, MEDIA_TYPE)
+        return JSONResponse(self.body, self.status, headers, MEDIA_TYPE)
 
 
 def problem_of(error: TwofoldError) -> Problem:

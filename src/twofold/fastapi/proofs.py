@@ -1,7 +1,6 @@
 """How a proof is read: from the body, or from `X-TOTP-Code` in its place."""
 
-from collections.abc import Awaitable, Callable
-from typing import Annotated, TypeVar
+from typing import Annotated, Generic, TypeVar
 
 from fastapi import Depends, Request
 
@@ -9,31 +8,33 @@ from twofold.core.enrollment import Typed
 from twofold.core.totp import TypedCode
 from twofold.errors import InvalidRequest
 from twofold.fastapi.host import Host
-from twofold.fastapi.requests import body_of, totp_header
+from twofold.fastapi.requests import JsonBody, totp_header
 from twofold.fastapi.schemas import CodeRequest, ProofRequest
 
 C = TypeVar("C", bound=CodeRequest)
 PROOFS = {"code", "backup_code"}
 
 
-def header_or_body(model: type[C]) -> Callable[..., Awaitable[C]]:
-    """
-    A dependency: the body, in which `X-TOTP-Code` stands as `code`.
+class HeaderOrBody(Generic[C]):
+    """A dependency: the body, in which `X-TOTP-Code` stands as `code`."""
 
-    Raises (as the dependency):
-        InvalidRequest: The body is malformed, or both header and body give a proof.
-    """
-    body = body_of(model)
+    def __init__(self, model: type[C]) -> None:
+        self.model = model
+        self._body = JsonBody(model)
 
-    async def read(request: Request, header: Annotated[str | None, Depends(totp_header)]) -> C:
-        given = await body(request)
+    async def __call__(self, request: Request, header: Annotated[str | None, Depends(totp_header)]) -> C:
+        """
+        Read the body, or the header in its place.
+
+        Raises:
+            InvalidRequest: The body is malformed, or both give a proof.
+        """
+        given = await self._body(request)
         if header is None:
             return given
         if given.model_fields_set & PROOFS:
             raise InvalidRequest("X-TOTP-Code and the body both give a proof; send one of them.")
-        return model.model_validate({**given.model_dump(exclude_unset=True), "code": header})
-
-    return read
+        return self.model.model_validate({**given.model_dump(exclude_unset=True), "code": header})
 
 
 def code_of(host: Host, body: CodeRequest) -> TypedCode:

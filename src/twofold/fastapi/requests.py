@@ -1,8 +1,8 @@
 """How a request is read: size, type and origin first, then strict JSON."""
 
 import json
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Annotated, Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any, Generic, TypeVar
 
 from fastapi import Header, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -21,6 +21,7 @@ from twofold.fastapi.errors import (
     problem_of_http,
     problem_of_validation,
 )
+from twofold.fastapi.openapi import body_model_of, body_problems, json_body
 
 M = TypeVar("M", bound=BaseModel)
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -34,6 +35,14 @@ class TwofoldRoute(APIRoute):
     """A route of ours: checks what is refused before anything else, and tells every error as problem details."""
 
     unauthenticated: type[Unauthenticated] = NotSignedIn
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().__init__(path, endpoint, **options)
+        model = body_model_of(self.dependant)
+        if model is not None:
+            self.openapi_extra = json_body(model) | (self.openapi_extra or {})
+        if model is not None or self.body_field is not None:
+            self.responses = body_problems() | self.responses
 
     def get_route_handler(self) -> Handler:
         """FastAPI's handler, with our doors before and behind it."""
@@ -118,22 +127,29 @@ def refuse_cross_site(request: Request) -> None:
         raise Problem("cross-site-request", "This request comes from another site.")
 
 
-def body_of(model: type[M]) -> Callable[[Request], Awaitable[M]]:
+class JsonBody(Generic[M]):
     """
     A dependency: the request's JSON as *model*, read when its turn comes and not before.
 
     FastAPI's own body is read before any dependency, so a malformed body would be told to strangers before they
-    are told that they are not signed in.
+    are told that they are not signed in. OpenAPI knows of it by `TwofoldRoute`.
     """
 
-    async def body(request: Request) -> M:
+    def __init__(self, model: type[M]) -> None:
+        self.model = model
+
+    async def __call__(self, request: Request) -> M:
+        """
+        Read the body.
+
+        Raises:
+            InvalidRequest: It is not one JSON object, or not of the model.
+        """
         try:
-            return model.model_validate(strict_json(await request.body()))
+            return self.model.model_validate(strict_json(await request.body()))
         except ValidationError as error:
             faults = described(error.errors(include_url=False, include_input=False, include_context=False))
             raise InvalidRequest(errors=faults) from None
-
-    return body
 
 
 def strict_json(body: bytes) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 """What goes over the wire, in the specification's names."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from twofold.errors import InvalidRequest, TwofoldError
-from twofold.fastapi.errors import KINDS, MEDIA_TYPE
+TOKEN_EXAMPLE = "EC7MBY0SVBdExJuMMWXlXbrXjCC0qe_Mwu0QWXvpTpM"  # noqa: S105 - an example
+SECRET_EXAMPLE = "IZM4WUNWOGHUGN5XZJMCP5AKICQ6JGRF"  # noqa: S105 - an example
+URI_EXAMPLE = f"otpauth://totp/Acme:ann%40example.com?secret={SECRET_EXAMPLE}&issuer=Acme"
 
 Code = Annotated[str, Field(description="Six digits from the authenticator app.", examples=["123456"])]
 BackupCode = Annotated[
@@ -33,27 +34,42 @@ class SetUpRequest(Strict):
 class CodeRequest(Strict):
     """A proof by the authenticator app; `X-TOTP-Code` may stand in its place."""
 
-    code: Code = ""
+    model_config = ConfigDict(json_schema_extra={"examples": [{"code": "123456"}]})
+
+    code: Code = Field(default_factory=str)
 
 
 class ProofRequest(CodeRequest):
     """A proof: exactly one of `code` (or `X-TOTP-Code`) and `backup_code`."""
 
-    backup_code: BackupCode = ""
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"code": "123456"}, {"backup_code": "9KE8-6NKM-SJGG-DFYG-42FD-QC4N"}]}
+    )
+
+    backup_code: BackupCode = Field(default_factory=str)
 
 
 class FinishRequest(ProofRequest):
     """The second step of a sign-in: the token and exactly one proof."""
 
-    sign_in_token: str
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"sign_in_token": TOKEN_EXAMPLE, "code": "123456"},
+                {"sign_in_token": TOKEN_EXAMPLE, "backup_code": "9KE8-6NKM-SJGG-DFYG-42FD-QC4N"},
+            ]
+        }
+    )
+
+    sign_in_token: str = Field(repr=False, examples=[TOKEN_EXAMPLE])
 
 
 class SecondFactorRequired(BaseModel):
     """The password was right; the second factor is still to come. Nothing but finishing is open with this token."""
 
     status: Literal["second_factor_required"] = "second_factor_required"
-    sign_in_token: str = Field(repr=False)
-    methods: list[str] = Field(examples=[["totp", "backup_code"]])
+    sign_in_token: str = Field(repr=False, examples=[TOKEN_EXAMPLE])
+    methods: list[str] = Field(description="What this user has.", examples=[["totp", "backup_code"]])
     expires_at: datetime
     locked_until: Annotated[datetime | None, Field(description="Only while typed codes must wait.")] = None
 
@@ -61,24 +77,24 @@ class SecondFactorRequired(BaseModel):
 class SetUpAnswer(BaseModel):
     """What an authenticator app needs; shown once."""
 
-    secret: str = Field(repr=False, description="base32, for typing it in.")
-    otpauth_uri: str = Field(repr=False)
-    qr_code: str = Field(repr=False, description="A PNG as `data:image/png;base64,...`.")
-    issuer: str
-    account: str
-    algorithm: str
-    digits: int
-    period: int = Field(description="Seconds of a time step.")
-    expires_at: datetime
+    secret: str = Field(repr=False, description="base32, for typing it in.", examples=[SECRET_EXAMPLE])
+    otpauth_uri: str = Field(repr=False, description="The text of the QR code.", examples=[URI_EXAMPLE])
+    qr_code: str = Field(repr=False, description="A PNG to put into `img src`.", examples=["data:image/png;base64,..."])
+    issuer: str = Field(examples=["Acme"])
+    account: str = Field(examples=["ann@example.com"])
+    algorithm: str = Field(examples=["SHA1"])
+    digits: int = Field(examples=[6])
+    period: int = Field(description="Seconds of a time step.", examples=[30])
+    expires_at: datetime = Field(description="Until when `/verify` takes the first code.")
 
 
 class StatusAnswer(BaseModel):
     """Where the user's second factor stands."""
 
-    enabled: bool
+    enabled: bool = Field(description="Whether any second factor is on.")
     pending: bool = Field(description="Whether a set-up waits for its first code.")
-    methods: list[str]
-    backup_codes_remaining: int
+    methods: list[str] = Field(description="What this user has.", examples=[["totp", "backup_code"]])
+    backup_codes_remaining: int = Field(examples=[9])
     enabled_at: datetime | None
     last_used_at: datetime | None
     required: bool = False
@@ -88,14 +104,14 @@ class StatusAnswer(BaseModel):
 class BackupCodesAnswer(BaseModel):
     """The new set; shown once, the old one is dead."""
 
-    backup_codes: list[str] = Field(repr=False)
+    backup_codes: list[str] = Field(repr=False, examples=[["9KE8-6NKM-SJGG-DFYG-42FD-QC4N"]])
 
 
 class StepUpAnswer(BaseModel):
     """What the session has proved now."""
 
-    aal: int
-    amr: list[str]
+    aal: int = Field(description="Authenticator assurance level (NIST SP 800-63B).", examples=[2])
+    amr: list[str] = Field(description="Authentication methods (RFC 8176).", examples=[["pwd", "otp", "mfa"]])
     second_factor_at: datetime | None
 
 
@@ -105,27 +121,6 @@ class ProblemDetails(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     type: str = Field(examples=["urn:twofold:problem:invalid-code"])
-    title: str
-    status: int
-    detail: str
-
-
-def json_body(model: type[BaseModel]) -> dict[str, Any]:
-    """The OpenAPI words for a body that a dependency reads."""
-    schema = model.model_json_schema()
-    return {"requestBody": {"content": {"application/json": {"schema": schema}}, "required": False}}
-
-
-def problems(*errors: type[TwofoldError]) -> dict[int | str, dict[str, Any]]:
-    """The OpenAPI words for the errors of a route."""
-    # Too large, and not JSON: a malformed request too, under statuses of their own.
-    told: dict[int | str, list[str]] = {413: [InvalidRequest.slug], 415: [InvalidRequest.slug]}
-    for error in errors:
-        told.setdefault(KINDS[error.slug].status, []).append(error.slug)
-    return {
-        status: {
-            "description": ", ".join(f"`{slug}`" for slug in slugs),
-            "content": {MEDIA_TYPE: {"schema": ProblemDetails.model_json_schema()}},
-        }
-        for status, slugs in told.items()
-    }
+    title: str = Field(description="The same for every problem of this type.")
+    status: int = Field(description="The status of the answer.")
+    detail: str = Field(description="For the person in front of the screen: what to do next.")

@@ -11,6 +11,7 @@ from twofold.core.assurance import Assurance
 from twofold.fastapi.errors import install_errors
 from twofold.fastapi.guards import Guard, second_factor_guard
 from twofold.fastapi.host import CurrentSession, Host
+from twofold.fastapi.openapi import install_schemas
 from twofold.fastapi.requests import TwofoldRoute
 from twofold.fastapi.routes.backup_codes import add_backup_code_routes
 from twofold.fastapi.routes.enrollment import add_enrollment_routes
@@ -68,6 +69,7 @@ class TwoFactor(Generic[Answer]):
         add_step_up_routes(router, self.host)
         app.include_router(router, prefix=prefix)
         install_errors(app)
+        install_schemas(app)
         install_second_factor_needed(app)
 
     def sign_in_router(self, check_password: Callable[..., Any] | None = None, *, path: str = "/login") -> APIRouter:

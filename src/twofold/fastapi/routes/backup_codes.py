@@ -15,8 +15,9 @@ from twofold.errors import (
     Unavailable,
 )
 from twofold.fastapi.host import CurrentSession, Host
-from twofold.fastapi.proofs import code_of, header_or_body
-from twofold.fastapi.schemas import BackupCodesAnswer, CodeRequest, json_body, problems
+from twofold.fastapi.openapi import problems
+from twofold.fastapi.proofs import HeaderOrBody, code_of
+from twofold.fastapi.schemas import BackupCodesAnswer, CodeRequest
 
 
 def add_backup_code_routes(router: APIRouter, host: Host) -> None:
@@ -25,14 +26,13 @@ def add_backup_code_routes(router: APIRouter, host: Host) -> None:
     @router.post(
         "/backup-codes",
         summary="Make new backup codes",
-        openapi_extra=json_body(CodeRequest),
         responses=problems(
             NotSignedIn, InvalidRequest, NotEnabled, Locked, FactorDisabled, InvalidCode, CodeAlreadyUsed, Unavailable
         ),
     )
     async def regenerate(
         current: Annotated[CurrentSession, Depends(host.current)],
-        body: Annotated[CodeRequest, Depends(header_or_body(CodeRequest))],
+        body: Annotated[CodeRequest, Depends(HeaderOrBody(CodeRequest))],
     ) -> BackupCodesAnswer:
         """Shows the new set this once; the whole old set is dead. Sessions stay as they are."""
         typed = code_of(host, body)

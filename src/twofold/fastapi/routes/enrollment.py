@@ -15,8 +15,9 @@ from twofold.errors import (
     Unavailable,
 )
 from twofold.fastapi.host import CurrentSession, Host
-from twofold.fastapi.proofs import header_or_body, proof_of
-from twofold.fastapi.schemas import ProofRequest, StatusAnswer, json_body, problems
+from twofold.fastapi.openapi import problems
+from twofold.fastapi.proofs import HeaderOrBody, proof_of
+from twofold.fastapi.schemas import ProofRequest, StatusAnswer
 
 
 def add_enrollment_routes(router: APIRouter, host: Host) -> None:
@@ -40,14 +41,13 @@ def add_enrollment_routes(router: APIRouter, host: Host) -> None:
         summary="Turn two-factor authentication off",
         response_model=host.disabled_model,
         response_model_exclude_unset=True,
-        openapi_extra=json_body(ProofRequest),
         responses=problems(
             NotSignedIn, InvalidRequest, NotEnabled, Locked, FactorDisabled, InvalidCode, CodeAlreadyUsed, Unavailable
         ),
     )
     async def disable(
         current: Annotated[CurrentSession, Depends(host.current)],
-        body: Annotated[ProofRequest, Depends(header_or_body(ProofRequest))],
+        body: Annotated[ProofRequest, Depends(HeaderOrBody(ProofRequest))],
     ) -> Any:
         """Removes every factor and the backup codes. All sessions end, and a new one starts."""
         typed = proof_of(host, body)

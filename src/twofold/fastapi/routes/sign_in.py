@@ -20,9 +20,10 @@ from twofold.errors import (
 )
 from twofold.fastapi.errors import PRIVATE_HEADERS
 from twofold.fastapi.host import Host
+from twofold.fastapi.openapi import problems
 from twofold.fastapi.proofs import proof_of
-from twofold.fastapi.requests import TwofoldRoute, body_of, client_address, totp_header
-from twofold.fastapi.schemas import FinishRequest, SecondFactorRequired, json_body, problems
+from twofold.fastapi.requests import JsonBody, TwofoldRoute, client_address, totp_header
+from twofold.fastapi.schemas import FinishRequest, SecondFactorRequired
 from twofold.service.sessions import Proved
 from twofold.service.sign_in import SecondFactorPending
 
@@ -106,14 +107,13 @@ def _add_second_step(router: APIRouter, host: Host, path: str) -> None:
         summary="Finish signing in with the second factor",
         response_model=host.signed_in_model,
         response_model_exclude_unset=True,
-        openapi_extra=json_body(FinishRequest),
         responses=problems(
             SignInTokenDead, InvalidRequest, Locked, FactorDisabled, InvalidCode, CodeAlreadyUsed, Unavailable
         ),
     )
     async def finish(
         request: Request,
-        body: Annotated[FinishRequest, Depends(body_of(FinishRequest))],
+        body: Annotated[FinishRequest, Depends(JsonBody(FinishRequest))],
         sessions: Annotated[Any, Depends(host.sessions)],
     ) -> Any:
         """The token survives typos; it ends with success, after its time, or when factor or password change."""

@@ -15,8 +15,9 @@ from twofold.errors import (
     Unavailable,
 )
 from twofold.fastapi.host import CurrentSession, Host
-from twofold.fastapi.proofs import header_or_body, proof_of
-from twofold.fastapi.schemas import ProofRequest, StepUpAnswer, json_body, problems
+from twofold.fastapi.openapi import problems
+from twofold.fastapi.proofs import HeaderOrBody, proof_of
+from twofold.fastapi.schemas import ProofRequest, StepUpAnswer
 
 
 def add_step_up_routes(router: APIRouter, host: Host) -> None:
@@ -25,14 +26,13 @@ def add_step_up_routes(router: APIRouter, host: Host) -> None:
     @router.post(
         "/step-up",
         summary="Confirm with the second factor",
-        openapi_extra=json_body(ProofRequest),
         responses=problems(
             NotSignedIn, InvalidRequest, NotEnabled, Locked, FactorDisabled, InvalidCode, CodeAlreadyUsed, Unavailable
         ),
     )
     async def step_up(
         current: Annotated[CurrentSession, Depends(host.current)],
-        body: Annotated[ProofRequest, Depends(header_or_body(ProofRequest))],
+        body: Annotated[ProofRequest, Depends(HeaderOrBody(ProofRequest))],
     ) -> StepUpAnswer:
         """The same session and the same token, fresh again."""
         typed, who = proof_of(host, body), current.signed_in

@@ -6,6 +6,8 @@ from fastapi import APIRouter, Depends
 
 from twofold.errors import (
     AlreadyEnabled,
+    CodeAlreadyUsed,
+    FactorDisabled,
     InvalidCode,
     InvalidRequest,
     Locked,
@@ -17,9 +19,12 @@ from twofold.errors import (
 from twofold.fastapi.cores import on_a_core
 from twofold.fastapi.guards import Guard
 from twofold.fastapi.host import CurrentSession, Host
-from twofold.fastapi.proofs import code_of, header_or_body
-from twofold.fastapi.requests import body_of
-from twofold.fastapi.schemas import CodeRequest, SetUpAnswer, SetUpRequest, json_body, problems
+from twofold.fastapi.openapi import problems
+from twofold.fastapi.proofs import HeaderOrBody, code_of
+from twofold.fastapi.requests import JsonBody
+from twofold.fastapi.schemas import CodeRequest, SetUpAnswer, SetUpRequest
+
+REFUSED = (Locked, FactorDisabled, InvalidCode, CodeAlreadyUsed)
 
 
 def add_totp_routes(router: APIRouter, host: Host, fresh: Guard) -> None:
@@ -34,12 +39,21 @@ def add_totp_routes(router: APIRouter, host: Host, fresh: Guard) -> None:
         "/setup",
         summary="Begin to set up an authenticator app",
         dependencies=[Depends(fresh)],
-        openapi_extra=json_body(SetUpRequest),
-        responses=problems(NotSignedIn, StepUpRequired, InvalidRequest, AlreadyEnabled, Unavailable),
+        responses=problems(
+            NotSignedIn,
+            StepUpRequired,
+            InvalidRequest,
+            AlreadyEnabled,
+            Locked,
+            FactorDisabled,
+            InvalidCode,
+            CodeAlreadyUsed,
+            Unavailable,
+        ),
     )
     async def set_up(
         current: Annotated[CurrentSession, Depends(host.current)],
-        body: Annotated[SetUpRequest, Depends(body_of(SetUpRequest))],
+        body: Annotated[SetUpRequest, Depends(JsonBody(SetUpRequest))],
     ) -> SetUpAnswer:
         """
         Makes a new secret and shows it once, as text and as a QR code. Nothing changes before `/verify` proves that the
@@ -69,12 +83,11 @@ def add_totp_routes(router: APIRouter, host: Host, fresh: Guard) -> None:
         summary="Finish the set-up with the first code",
         response_model=host.enabled_model,
         response_model_exclude_unset=True,
-        openapi_extra=json_body(CodeRequest),
         responses=problems(NotSignedIn, InvalidRequest, NoSetupPending, Locked, InvalidCode, Unavailable),
     )
     async def verify(
         current: Annotated[CurrentSession, Depends(host.current)],
-        body: Annotated[CodeRequest, Depends(header_or_body(CodeRequest))],
+        body: Annotated[CodeRequest, Depends(HeaderOrBody(CodeRequest))],
     ) -> Any:
         """
         Turns two-factor authentication on, and shows the backup codes this once (`null` where the user keeps an older
