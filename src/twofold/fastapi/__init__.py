@@ -5,7 +5,7 @@ try:
     from twofold.fastapi.sessions import Sessions, SignedIn
     from twofold.fastapi.two_factor import TwoFactor
 except ModuleNotFoundError as error:
-    if error.name != "fastapi":
+    if error.name not in {"fastapi", "pydantic", "starlette"}:
         raise
     message = "twofold.fastapi needs FastAPI: pip install 'twofold[fastapi]'"
     raise ModuleNotFoundError(message, name="fastapi") from error
