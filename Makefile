@@ -1,7 +1,7 @@
 # Everything a developer types. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check sql lock clean
+.PHONY: help setup run test check sql openapi lock clean
 ARGS =
 
 help: ## List what can be made (this)
@@ -25,6 +25,9 @@ check: setup ## Check format, lint, types and floors
 
 sql: setup ## Write the SQL files of the hand-run migration from the backend's revision
 	@.venv/bin/python scripts/write-sql
+
+openapi: setup ## Write docs/openapi.json from the backend
+	@.venv/bin/python scripts/write-openapi
 
 lock: setup ## Move every dependency to its newest release, in both lock files
 	@scripts/lock

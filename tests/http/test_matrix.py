@@ -1,0 +1,147 @@
+"""Every route against every kind of session, as `docs/access-matrix.md` says."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from httpx2 import Response
+
+from tests.http.world import PASSWORD, PREFIX, Person, World
+
+MATRIX = Path(__file__).parents[2] / "docs" / "access-matrix.md"
+
+
+def cells() -> list[tuple[str, str, str]]:
+    """Route, kind of session and what it gets, of every cell that is not empty."""
+    rows = [
+        [cell.strip().strip("`") for cell in line.strip("|").split("|")]
+        for line in MATRIX.read_text().splitlines()
+        if line.startswith("|")
+    ]
+    columns = rows[0][1:]
+    return [(row[0], column, cell) for row in rows[2:] for column, cell in zip(columns, row[1:], strict=True) if cell]
+
+
+@dataclass
+class Case:
+    """A person of one kind, with all that a request of theirs may need."""
+
+    person: Person
+    headers: dict[str, str]
+    sign_in_token: str
+    other: Person
+
+    def code(self) -> str:
+        return self.person.code() if self.person.secret else "000000"
+
+
+def none(world: World) -> Case:
+    person = world.enrolled()
+    return Case(person, {}, person.sign_in_token(), world.signed_in())
+
+
+def sign_in_token(world: World) -> Case:
+    case = none(world)
+    case.headers = {"Authorization": f"Bearer {case.sign_in_token}"}
+    return case
+
+
+def password_only(world: World) -> Case:
+    person = world.signed_in()
+    person.secret = world.post(f"{PREFIX}/setup", headers=person.bearer).json()["secret"]
+    return Case(person, person.bearer, "no such token", world.signed_in())
+
+
+def password_only_with_factor(world: World) -> Case:
+    person = world.enrolled()
+    person.token = person.session()
+    return Case(person, person.bearer, person.sign_in_token(), world.signed_in())
+
+
+def stale(world: World) -> Case:
+    case = fresh(world)
+    world.clock.forward(seconds=301)
+    case.sign_in_token = case.person.sign_in_token()
+    return case
+
+
+def fresh(world: World) -> Case:
+    person = world.enrolled()
+    return Case(person, person.bearer, person.sign_in_token(), world.signed_in())
+
+
+CASES: dict[str, Callable[[World], Case]] = {
+    "none": none,
+    "sign-in token": sign_in_token,
+    "AAL1": password_only,
+    "AAL1, 2FA on": password_only_with_factor,
+    "stale AAL2": stale,
+    "fresh AAL2": fresh,
+    "another user": fresh,
+}
+
+
+def session_id(person: Person, case: Case) -> int:
+    """The id of a session of this person's, as the list of sessions shows it."""
+    other = Person(person.world, person.email)
+    other.id = person.id
+    other.token = other.session()
+    answer: Any = case.person.world.get("/api/auth/sessions", headers=other.bearer).json()
+    return int(answer["items"][0]["id"])
+
+
+def ask(route: str, kind: str, case: Case) -> Response:
+    """A request that is right in all but, perhaps, who sends it."""
+    method, path = route.split()
+    owner = case.other if kind == "another user" else case.person
+    bodies: dict[str, Callable[[], Any]] = {
+        "POST /api/auth/register": lambda: {"email": case.person.world.stranger(), "password": PASSWORD},
+        "POST /api/auth/login": lambda: case.person.password,
+        "POST /api/auth/login/second-factor": lambda: {"sign_in_token": case.sign_in_token, "code": case.code()},
+        "POST /api/auth/password": lambda: {"current_password": PASSWORD, "new_password": "another horse battery"},
+        "DELETE /api/auth/account": lambda: {"password": PASSWORD},
+        "POST /api/auth/2fa/setup": dict,
+        **{
+            f"POST {PREFIX}/{name}": lambda: {"code": case.code()}
+            for name in ("verify", "disable", "backup-codes", "step-up")
+        },
+    }
+    if "{id}" in path:
+        path = path.replace("{id}", str(session_id(owner, case)))
+    options = {"json": bodies[route]()} if route in bodies else {}
+    return case.person.world.request(method, path, headers=case.headers, **options)
+
+
+@pytest.mark.parametrize(("route", "kind", "expected"), cells())
+def test_a_route_gives_each_session_what_the_matrix_says(world, route, kind, expected):
+    """
+    A request that is right in all but who sends it gets the status of its cell, and for an error its slug.
+    """
+    response = ask(route, kind, CASES[kind](world))
+
+    slug = "" if response.is_success else re.sub(".*:", " ", response.json()["type"])
+    assert expected == f"{response.status_code}{slug}"
+
+
+def test_the_matrix_has_every_route(world):
+    """
+    The matrix has one row for each route of OpenAPI, and no other.
+    """
+    paths = world.app.openapi()["paths"]
+    routes = [f"{method.upper()} {path}" for path, operations in paths.items() for method in operations]
+
+    assert sorted(routes) == sorted({route for route, _, _ in cells()})
+
+
+def test_a_row_has_every_kind_of_session():
+    """
+    No cell of the matrix is empty but of those routes on which nobody can ask for another user's things.
+    """
+    filled = {(route, kind) for route, kind, _ in cells()}
+    routes, kinds = {route for route, _ in filled}, CASES.keys() - {"another user"}
+
+    assert {(route, kind) for route in routes for kind in kinds} <= filled
+    assert {route for route in routes if "{" in route} == {route for route, kind in filled if kind == "another user"}
