@@ -1,19 +1,21 @@
 """The database: engine, sessions, and the way to the newest tables."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from fastapi import Depends, Request
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
-from twofold import Unavailable
+from twofold import ConfigurationError, Unavailable
 
 BACKEND = Path(__file__).parent.parent
 DEFAULT_URL = f"sqlite+aiosqlite:///{BACKEND / 'var' / 'twofold.db'}"
@@ -63,9 +65,31 @@ Db = Annotated[AsyncSession, Depends(get_db)]
 
 
 async def migrate(engine: AsyncEngine) -> None:
-    """Bring the tables to the newest revision; several starters at once do it one after the other."""
-    async with engine.connect() as connection:
-        await connection.run_sync(_migrate)
+    """
+    Bring the tables to the newest revision; several starters at once do it one after the other.
+
+    Raises:
+        ConfigurationError: The database is out of reach, or its tables are not ours to bring up to date.
+    """
+    with _told("DATABASE_URL: the database is out of reach, or does not let us in"):
+        connection = await engine.connect()
+    try:
+        with _told("DATABASE_URL: the tables there cannot be brought up to date"):
+            await connection.run_sync(_migrate)
+    finally:
+        await connection.close()
+
+
+@contextmanager
+def _told(what: str) -> Iterator[None]:
+    """Whatever a driver makes of a wrong URL, by the name of the error alone: its text may hold the URL."""
+    try:
+        yield
+    except (SQLAlchemyError, CommandError, OSError, ImportError, TypeError, ValueError) as error:
+        # The driver's own error says more than the one around it.
+        while isinstance(error, SQLAlchemyError) and error.__cause__ is not None:
+            error = error.__cause__
+        raise ConfigurationError(f"{what} ({type(error).__name__}).") from error
 
 
 def _migrate(connection: Connection) -> None:

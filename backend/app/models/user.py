@@ -1,8 +1,14 @@
-"""Users and their sessions."""
+"""Users with their passwords, and their sessions."""
 
-from datetime import datetime
+import hashlib
+import secrets
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
 
-from sqlalchemy import DateTime, ForeignKey, String
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+from sqlalchemy import DateTime, Dialect, ForeignKey, String, TypeDecorator
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -13,7 +19,23 @@ from twofold.sqlalchemy import TwoFactorMixin
 EMAIL = String(254).with_variant(
     mysql.VARCHAR(254, charset="utf8mb4", collation="utf8mb4_nopad_bin"), "mysql", "mariadb"
 )
-MOMENT = DateTime(timezone=True).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+# OWASP's password storage cheat sheet: Argon2id with 19 MiB, two iterations, one lane.
+PASSWORDS = PasswordHash([Argon2Hasher(memory_cost=19_456, time_cost=2, parallelism=1)])
+# An unknown address takes as long as a known one: its password is compared with this.
+DUMMY_HASH = PASSWORDS.hash(secrets.token_urlsafe())
+COMMON_PASSWORDS = frozenset((Path(__file__).parents[2] / "common_passwords.txt").read_text().split())
+PASSWORD_MIN = 8  # Characters, beside a second factor (NIST SP 800-63B-4, 3.1.1.2).
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment in UTC; SQLite and MariaDB forget the time zone, and MariaDB the fractions unless asked for."""
+
+    impl = DateTime(timezone=True).with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:  # noqa: ANN401, ARG002 - SQLAlchemy's words
+        """What was read, with its time zone."""
+        return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
 
 
 class User(TwoFactorMixin, Base):
@@ -34,7 +56,25 @@ class UserSession(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
-    created_at: Mapped[datetime] = mapped_column(MOMENT)
-    last_seen_at: Mapped[datetime] = mapped_column(MOMENT)
-    expires_at: Mapped[datetime] = mapped_column(MOMENT)
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    last_seen_at: Mapped[datetime] = mapped_column(Moment)
+    expires_at: Mapped[datetime] = mapped_column(Moment)
     client: Mapped[str] = mapped_column(String(200), server_default="")
+
+    def is_alive(self, at: datetime, idle: timedelta) -> bool:
+        """Whether it has neither outlived its time nor lain idle for *idle*."""
+        return at < self.expires_at and at - self.last_seen_at < idle
+
+
+def hashed(token: str) -> str:
+    """How a token is stored; it has 256 random bits."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def password_faults(password: str, field: str) -> list[dict[str, str]]:
+    """What is wrong with a new password: too short, or one that is tried first (NIST SP 800-63B-4, 3.1.1.2)."""
+    if len(password) < PASSWORD_MIN:
+        return [{"field": field, "message": f"Choose a password of at least {PASSWORD_MIN} characters."}]
+    if password.lower() in COMMON_PASSWORDS:
+        return [{"field": field, "message": "This password is one that is tried first. Choose another."}]
+    return []

@@ -1,47 +1,25 @@
 """The account: register, sign in, sessions, password, leaving."""
 
-import hashlib
 import re
 import secrets
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pwdlib import PasswordHash
-from pwdlib.hashers.argon2 import Argon2Hasher
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.database import Db
-from app.models.user import User, UserSession
+from app.models.user import DUMMY_HASH, PASSWORDS, User, UserSession, hashed, password_faults
 from twofold import Assurance
-from twofold.errors import (
-    CodeAlreadyUsed,
-    FactorDisabled,
-    Forbidden,
-    InvalidCode,
-    InvalidRequest,
-    Locked,
-    NotFound,
-    NotSignedIn,
-    SignInFailed,
-    StepUpRequired,
-    Unavailable,
-)
+from twofold.errors import Forbidden, InvalidRequest, NotFound, NotSignedIn, SignInFailed, StepUpRequired, Unavailable
 from twofold.fastapi import SignedIn, TwoFactor
 from twofold.fastapi.cores import on_a_core
-from twofold.fastapi.openapi import problems
+from twofold.fastapi.openapi import CODE_REFUSED, problems
 from twofold.fastapi.requests import JsonBody, TwofoldRoute
 
-# OWASP's password storage cheat sheet: Argon2id with 19 MiB, two iterations, one lane.
-PASSWORDS = PasswordHash([Argon2Hasher(memory_cost=19_456, time_cost=2, parallelism=1)])
-# An unknown address takes as long as a known one: its password is compared with this.
-DUMMY_HASH = PASSWORDS.hash(secrets.token_urlsafe())
-COMMON_PASSWORDS = frozenset((Path(__file__).parents[2] / "common_passwords.txt").read_text().split())
-PASSWORD_MIN = 8  # Characters, beside a second factor (NIST SP 800-63B-4, 3.1.1.2).
 EMAIL_MAX = 254  # Characters (RFC 5321, 4.5.3.1.3, less the brackets).
 PAGE = 50  # Sessions a page.
 SEEN_EVERY = timedelta(minutes=1)  # How exactly the last request is known: each would otherwise be a write.
@@ -110,8 +88,9 @@ class Session(BaseModel):
 class ListedSession(BaseModel):
     """One of the user's sessions."""
 
+    model_config = ConfigDict(from_attributes=True)
     id: int
-    current: bool = Field(description="Whether it is the one that asks.")
+    current: bool = Field(default=False, description="Whether it is the one that asks.")
     client: str = Field(description="What the client called itself.")
     created_at: datetime
     last_seen_at: datetime
@@ -123,16 +102,6 @@ class Sessions(BaseModel):
 
     items: list[ListedSession]
     next_cursor: int | None = Field(description="For `?cursor=`, where there are more.")
-
-
-def utc(moment: datetime) -> datetime:
-    """A moment as it was read: SQLite and MariaDB forget that it was UTC."""
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-
-
-def hashed(token: str) -> str:
-    """How a token is stored; it has 256 random bits."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 async def user_session(
@@ -148,9 +117,9 @@ async def user_session(
     now, idle = auth.clock.now(), auth.policy.session_idle
     query = select(UserSession).filter_by(token_hash=hashed(credentials.credentials if credentials else ""))
     row = await db.scalar(query)
-    if row is None or now >= utc(row.expires_at) or now - utc(row.last_seen_at) >= idle:
+    if row is None or not row.is_alive(now, idle):
         raise NotSignedIn
-    if now - utc(row.last_seen_at) >= SEEN_EVERY:
+    if now - row.last_seen_at >= SEEN_EVERY:
         await db.execute(update(UserSession).filter_by(id=row.id).values(last_seen_at=now))
     # Committed here: nothing of this request waits for a lock while it holds one.
     await db.commit()
@@ -216,15 +185,6 @@ async def check_password(body: GivenCredentials, db: Db) -> int:
     return await verify_password(db, body.password, email=body.address if body.address.isprintable() else "")
 
 
-def password_faults(password: str, field: str) -> list[dict[str, str]]:
-    """What is wrong with a new password: too short, or one that is tried first (NIST SP 800-63B-4, 3.1.1.2)."""
-    if len(password) < PASSWORD_MIN:
-        return [{"field": field, "message": f"Choose a password of at least {PASSWORD_MIN} characters."}]
-    if password.lower() in COMMON_PASSWORDS:
-        return [{"field": field, "message": "This password is one that is tried first. Choose another."}]
-    return []
-
-
 async def register(
     request: Request, body: Annotated[Credentials, Depends(JsonBody(Credentials))], db: Db
 ) -> Registered:
@@ -272,9 +232,9 @@ def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
             user={"id": row.user_id, "email": email},
             aal=proved.aal,
             amr=list(proved.amr),
-            authenticated_at=utc(row.created_at),
+            authenticated_at=row.created_at,
             second_factor_at=proved.second_factor_at,
-            expires_at=utc(row.expires_at),
+            expires_at=row.expires_at,
         )
 
     @router.get(
@@ -291,17 +251,9 @@ def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
         older = [UserSession.id < cursor] if cursor is not None else []
         query = select(UserSession).where(live, *older).order_by(UserSession.id.desc()).limit(PAGE + 1)
         found = (await db.scalars(query)).all()
-        items = [
-            ListedSession(
-                id=each.id,
-                current=each.id == row.id,
-                client=each.client,
-                created_at=utc(each.created_at),
-                last_seen_at=utc(each.last_seen_at),
-                expires_at=utc(each.expires_at),
-            )
-            for each in found[:PAGE]
-        ]
+        items = [ListedSession.model_validate(each) for each in found[:PAGE]]
+        for item in items:
+            item.current = item.id == row.id
         return Sessions(items=items, next_cursor=items[-1].id if len(found) > PAGE else None)
 
     @router.delete(
@@ -335,8 +287,7 @@ def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
 def add_account_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
     """Add the routes that ask for the password, and for the second factor where there is one."""
     auth, ask = two_factor.auth, [Depends(two_factor.require_second_factor(if_enabled=True))]
-    refused = (Locked, FactorDisabled, InvalidCode, CodeAlreadyUsed)  # of a code in X-TOTP-Code
-    told = problems(NotSignedIn, StepUpRequired, InvalidRequest, SignInFailed, *refused, Unavailable)
+    told = problems(NotSignedIn, StepUpRequired, InvalidRequest, SignInFailed, *CODE_REFUSED, Unavailable)
 
     @router.post("/password", summary="Change the password", status_code=204, dependencies=ask, responses=told)
     async def change_password(

@@ -89,8 +89,16 @@ class Host:
         return current
 
     async def use(self, current: CurrentSession, use_case: Callable[[TwoFactorAuth], T]) -> T:
-        """One use case, for the session that asks."""
-        return await self.auth.run(use_case, client_address=current.client_address)
+        """
+        One use case, for the session that asks.
+
+        Raises:
+            NotSignedIn: Its user is gone since the request began.
+        """
+        try:
+            return await self.auth.run(use_case, client_address=current.client_address)
+        except UnknownUser:
+            raise NotSignedIn from None
 
     async def start(self, sessions: Sessions[Any], proved: Proved) -> SignedIn[Any]:
         """

@@ -9,6 +9,9 @@ from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel
 
 from twofold.errors import (
+    CodeAlreadyUsed,
+    FactorDisabled,
+    InvalidCode,
     InvalidRequest,
     Locked,
     StepUpRequired,
@@ -25,6 +28,9 @@ EXAMPLES: dict[type[TwofoldError], TwofoldError] = {
     InvalidRequest: InvalidRequest(errors=[{"field": "code", "message": "A code has 6 digits."}]),
 }
 """Examples of the errors that are made of something; the others are always the same."""
+
+CODE_REFUSED = (Locked, FactorDisabled, InvalidCode, CodeAlreadyUsed)
+"""How a code may be refused."""
 
 BODY_ERRORS = {
     413: "The body is larger than any that is taken.",

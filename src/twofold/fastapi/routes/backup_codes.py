@@ -4,18 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from twofold.errors import (
-    CodeAlreadyUsed,
-    FactorDisabled,
-    InvalidCode,
-    InvalidRequest,
-    Locked,
-    NotEnabled,
-    NotSignedIn,
-    Unavailable,
-)
+from twofold.errors import InvalidRequest, NotEnabled, NotSignedIn, Unavailable
 from twofold.fastapi.host import CurrentSession, Host
-from twofold.fastapi.openapi import problems
+from twofold.fastapi.openapi import CODE_REFUSED, problems
 from twofold.fastapi.proofs import HeaderOrBody, code_of
 from twofold.fastapi.schemas import BackupCodesAnswer, CodeRequest
 
@@ -26,9 +17,7 @@ def add_backup_code_routes(router: APIRouter, host: Host) -> None:
     @router.post(
         "/backup-codes",
         summary="Make new backup codes",
-        responses=problems(
-            NotSignedIn, InvalidRequest, NotEnabled, Locked, FactorDisabled, InvalidCode, CodeAlreadyUsed, Unavailable
-        ),
+        responses=problems(NotSignedIn, InvalidRequest, NotEnabled, *CODE_REFUSED, Unavailable),
     )
     async def regenerate(
         current: Annotated[CurrentSession, Depends(host.current)],

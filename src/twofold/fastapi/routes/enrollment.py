@@ -4,18 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
 
-from twofold.errors import (
-    CodeAlreadyUsed,
-    FactorDisabled,
-    InvalidCode,
-    InvalidRequest,
-    Locked,
-    NotEnabled,
-    NotSignedIn,
-    Unavailable,
-)
+from twofold.errors import InvalidRequest, NotEnabled, NotSignedIn, Unavailable
 from twofold.fastapi.host import CurrentSession, Host
-from twofold.fastapi.openapi import problems
+from twofold.fastapi.openapi import CODE_REFUSED, problems
 from twofold.fastapi.proofs import HeaderOrBody, proof_of
 from twofold.fastapi.schemas import ProofRequest, StatusAnswer
 
@@ -41,9 +32,7 @@ def add_enrollment_routes(router: APIRouter, host: Host) -> None:
         summary="Turn two-factor authentication off",
         response_model=host.disabled_model,
         response_model_exclude_unset=True,
-        responses=problems(
-            NotSignedIn, InvalidRequest, NotEnabled, Locked, FactorDisabled, InvalidCode, CodeAlreadyUsed, Unavailable
-        ),
+        responses=problems(NotSignedIn, InvalidRequest, NotEnabled, *CODE_REFUSED, Unavailable),
     )
     async def disable(
         current: Annotated[CurrentSession, Depends(host.current)],

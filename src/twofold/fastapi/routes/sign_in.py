@@ -7,20 +7,10 @@ from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from twofold.errors import (
-    CodeAlreadyUsed,
-    FactorDisabled,
-    InvalidCode,
-    InvalidRequest,
-    Locked,
-    SignInFailed,
-    SignInTokenDead,
-    Unavailable,
-    UnknownUser,
-)
+from twofold.errors import InvalidRequest, SignInFailed, SignInTokenDead, Unavailable, UnknownUser
 from twofold.fastapi.errors import PRIVATE_HEADERS
 from twofold.fastapi.host import Host
-from twofold.fastapi.openapi import problems
+from twofold.fastapi.openapi import CODE_REFUSED, problems
 from twofold.fastapi.proofs import proof_of
 from twofold.fastapi.requests import JsonBody, TwofoldRoute, client_address, totp_header
 from twofold.fastapi.schemas import FinishRequest, SecondFactorRequired
@@ -89,9 +79,7 @@ def _add_first_step(router: APIRouter, host: Host, check_password: Callable[...,
         summary="Sign in with a password",
         response_model=host.signed_in_model | SecondFactorRequired,
         response_model_exclude_unset=True,
-        responses=problems(
-            SignInFailed, InvalidRequest, Locked, FactorDisabled, InvalidCode, CodeAlreadyUsed, Unavailable
-        ),
+        responses=problems(SignInFailed, InvalidRequest, *CODE_REFUSED, Unavailable),
     )
     async def login(answer: Annotated[Any, Depends(sign_in_dependency(host, check_password))]) -> Any:
         """
@@ -107,9 +95,7 @@ def _add_second_step(router: APIRouter, host: Host, path: str) -> None:
         summary="Finish signing in with the second factor",
         response_model=host.signed_in_model,
         response_model_exclude_unset=True,
-        responses=problems(
-            SignInTokenDead, InvalidRequest, Locked, FactorDisabled, InvalidCode, CodeAlreadyUsed, Unavailable
-        ),
+        responses=problems(SignInTokenDead, InvalidRequest, *CODE_REFUSED, Unavailable),
     )
     async def finish(
         request: Request,

@@ -4,18 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends
 
-from twofold.errors import (
-    CodeAlreadyUsed,
-    FactorDisabled,
-    InvalidCode,
-    InvalidRequest,
-    Locked,
-    NotEnabled,
-    NotSignedIn,
-    Unavailable,
-)
+from twofold.errors import InvalidRequest, NotEnabled, NotSignedIn, Unavailable
 from twofold.fastapi.host import CurrentSession, Host
-from twofold.fastapi.openapi import problems
+from twofold.fastapi.openapi import CODE_REFUSED, problems
 from twofold.fastapi.proofs import HeaderOrBody, proof_of
 from twofold.fastapi.schemas import ProofRequest, StepUpAnswer
 
@@ -26,9 +17,7 @@ def add_step_up_routes(router: APIRouter, host: Host) -> None:
     @router.post(
         "/step-up",
         summary="Confirm with the second factor",
-        responses=problems(
-            NotSignedIn, InvalidRequest, NotEnabled, Locked, FactorDisabled, InvalidCode, CodeAlreadyUsed, Unavailable
-        ),
+        responses=problems(NotSignedIn, InvalidRequest, NotEnabled, *CODE_REFUSED, Unavailable),
     )
     async def step_up(
         current: Annotated[CurrentSession, Depends(host.current)],

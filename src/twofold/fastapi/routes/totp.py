@@ -6,8 +6,6 @@ from fastapi import APIRouter, Depends
 
 from twofold.errors import (
     AlreadyEnabled,
-    CodeAlreadyUsed,
-    FactorDisabled,
     InvalidCode,
     InvalidRequest,
     Locked,
@@ -19,12 +17,10 @@ from twofold.errors import (
 from twofold.fastapi.cores import on_a_core
 from twofold.fastapi.guards import Guard
 from twofold.fastapi.host import CurrentSession, Host
-from twofold.fastapi.openapi import problems
+from twofold.fastapi.openapi import CODE_REFUSED, problems
 from twofold.fastapi.proofs import HeaderOrBody, code_of
 from twofold.fastapi.requests import JsonBody
 from twofold.fastapi.schemas import CodeRequest, SetUpAnswer, SetUpRequest
-
-REFUSED = (Locked, FactorDisabled, InvalidCode, CodeAlreadyUsed)
 
 
 def add_totp_routes(router: APIRouter, host: Host, fresh: Guard) -> None:
@@ -39,17 +35,7 @@ def add_totp_routes(router: APIRouter, host: Host, fresh: Guard) -> None:
         "/setup",
         summary="Begin to set up an authenticator app",
         dependencies=[Depends(fresh)],
-        responses=problems(
-            NotSignedIn,
-            StepUpRequired,
-            InvalidRequest,
-            AlreadyEnabled,
-            Locked,
-            FactorDisabled,
-            InvalidCode,
-            CodeAlreadyUsed,
-            Unavailable,
-        ),
+        responses=problems(NotSignedIn, StepUpRequired, InvalidRequest, AlreadyEnabled, *CODE_REFUSED, Unavailable),
     )
     async def set_up(
         current: Annotated[CurrentSession, Depends(host.current)],
