@@ -19,6 +19,7 @@ from twofold.fastapi import SignedIn, TwoFactor
 from twofold.fastapi.cores import on_a_core
 from twofold.fastapi.openapi import CODE_REFUSED, problems
 from twofold.fastapi.requests import JsonBody, TwofoldRoute
+from twofold.fastapi.schemas import Strict
 
 EMAIL_MAX = 254  # Characters (RFC 5321, 4.5.3.1.3, less the brackets).
 PAGE = 50  # Sessions a page.
@@ -29,10 +30,9 @@ RowId = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Password = Annotated[str, Field(max_length=1024, repr=False, examples=["correct horse battery"])]
 
 
-class Credentials(BaseModel):
+class Credentials(Strict):
     """What a person signs in with."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
     email: str = Field(max_length=1024, examples=["ann@example.com"])
     password: Password
 
@@ -45,18 +45,16 @@ class Credentials(BaseModel):
 GivenCredentials = Annotated[Credentials, Depends(JsonBody(Credentials))]
 
 
-class PasswordChange(BaseModel):
+class PasswordChange(Strict):
     """The password, and the one in its place."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
     current_password: Password
     new_password: Password
 
 
-class Leaving(BaseModel):
+class Leaving(Strict):
     """The password, once more."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
     password: Password
 
 
@@ -107,12 +105,7 @@ class Sessions(BaseModel):
 async def user_session(
     request: Request, db: Db, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
 ) -> UserSession:
-    """
-    The live session of the bearer token.
-
-    Raises:
-        NotSignedIn: There is none, or it has ended.
-    """
+    """The live session of the bearer token; `NotSignedIn` where there is none."""
     auth = request.app.state.two_factor.auth
     now, idle = auth.clock.now(), auth.policy.session_idle
     query = select(UserSession).filter_by(token_hash=hashed(credentials.credentials if credentials else ""))
@@ -145,16 +138,8 @@ class TokenSessions:
         auth, token = self.request.app.state.two_factor.auth, secrets.token_urlsafe(32)
         now, expires_at = auth.clock.now(), auth.clock.now() + auth.policy.session_life
         client = self.request.headers.get("user-agent", "")[:200]
-        self.db.add(
-            UserSession(
-                token_hash=hashed(token),
-                user_id=user_id,
-                created_at=now,
-                last_seen_at=now,
-                expires_at=expires_at,
-                client=client,
-            )
-        )
+        moments = {"created_at": now, "last_seen_at": now, "expires_at": expires_at}
+        self.db.add(UserSession(token_hash=hashed(token), user_id=user_id, client=client, **moments))
         await self.db.commit()
         return SignedIn(user_id, hashed(token), Token(access_token=token, expires_at=expires_at))
 
@@ -165,12 +150,7 @@ class TokenSessions:
 
 
 async def verify_password(db: Db, password: str, **user: str | int) -> int:
-    """
-    The id of the user whose password this is.
-
-    Raises:
-        SignInFailed: Unknown or wrong: one answer, in the same time.
-    """
+    """The id of the user whose password this is; `SignInFailed`, in the same time, for unknown and wrong."""
     found = (await db.execute(select(User.id, User.hashed_password).filter_by(**user))).first()
     await db.rollback()  # The connection goes back before the hash takes its time.
     known = found.hashed_password if found else DUMMY_HASH
