@@ -8,7 +8,7 @@ from twofold.core.enrollment import Enrollment, Judgement, Typed
 from twofold.core.events import EventKind
 from twofold.core.sign_in import PendingSignIn, SignInState
 from twofold.core.totp import typed_code
-from twofold.errors import SignInTokenDead
+from twofold.errors import SignInTokenDead, UnknownUser
 from twofold.service.context import Context, Scope, token_hash
 from twofold.service.ports import UserId
 from twofold.service.proofs import decide, proof_of
@@ -91,7 +91,11 @@ class SignIn:
             found = scope.tx.pending_sign_in(handle)
             if found is None:
                 raise SignInTokenDead
-            enrollment = scope.lock(found.user_id)
+            try:
+                enrollment = scope.lock(found.user_id)
+            except UnknownUser:
+                # The user is gone, on a database that was not asked to keep foreign keys.
+                raise SignInTokenDead from None
             # Read again under the lock: the first reading only told whose row to lock.
             pending = scope.tx.pending_sign_in(handle)
             if pending is None or pending.state_at(scope.at, enrollment) is not SignInState.PENDING:
