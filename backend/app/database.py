@@ -71,10 +71,10 @@ async def migrate(engine: AsyncEngine) -> None:
     Raises:
         ConfigurationError: The database is out of reach, or its tables are not ours to bring up to date.
     """
-    with _told("DATABASE_URL: the database is out of reach, or does not let us in"):
+    with _told("the database is out of reach or does not let us in; name one that does"):
         connection = await engine.connect()
     try:
-        with _told("DATABASE_URL: the tables there cannot be brought up to date"):
+        with _told("the tables there cannot be brought up to date"):
             await connection.run_sync(_migrate)
     finally:
         await connection.close()
@@ -82,14 +82,14 @@ async def migrate(engine: AsyncEngine) -> None:
 
 @contextmanager
 def _told(what: str) -> Iterator[None]:
-    """Whatever a driver makes of a wrong URL, by the name of the error alone: its text may hold the URL."""
+    """Whatever a driver makes of a wrong URL or a strange database, by the error's name: its text may hold the URL."""
     try:
         yield
     except (SQLAlchemyError, CommandError, OSError, ImportError, TypeError, ValueError) as error:
-        # The driver's own error says more than the one around it.
-        while isinstance(error, SQLAlchemyError) and error.__cause__ is not None:
-            error = error.__cause__
-        raise ConfigurationError(f"{what} ({type(error).__name__}).") from error
+        cause: BaseException = error
+        while cause.__cause__ is not None:  # the driver's own error says most
+            cause = cause.__cause__
+        raise ConfigurationError(f"DATABASE_URL: {what} ({type(cause).__name__}).") from error
 
 
 def _migrate(connection: Connection) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -116,17 +117,34 @@ async def prepare(settings: Settings) -> None:
         await engine.dispose()
 
 
+def ensure_it_can_listen(settings: Settings) -> None:
+    """
+    Try whether there is such a host, and a free port.
+
+    Raises:
+        ConfigurationError: There is not.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        socket.create_server((settings.host, settings.port), family=family).close()
+    except OSError as error:
+        why = str(error.strerror).partition(" (")[0]  # without the address
+        raise ConfigurationError(f"HOST, PORT: cannot listen there ({why}). Choose others.") from error
+
+
 def main() -> None:
     """Start the server, or say in one line why not."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s")
     logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         settings = Settings.from_environment()
+        ensure_it_can_listen(settings)
         asyncio.run(prepare(settings))
     except ConfigurationError as error:
         sys.exit(f"Twofold does not start. {error}")
     except (SQLAlchemyError, OSError) as error:
-        sys.exit(f"Twofold does not start. DATABASE_URL: the database cannot be used ({type(error).__name__}).")
+        where = f"DATABASE_URL and ENCRYPTION_KEY, or a folder {BACKEND / 'var'} that can be written"
+        sys.exit(f"Twofold does not start. It needs {where} ({type(error).__name__}).")
     # uvicorn ends in good order and then raises the signal again: being asked to stop is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     uvicorn.run(

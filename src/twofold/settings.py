@@ -6,12 +6,12 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from ipaddress import ip_network
+from ipaddress import ip_address
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TypeVar
 
-from twofold.core.policy import PROFILES, RECOMMENDED, Policy
+from twofold.core.policy import PROFILES, RECOMMENDED, Policy, checked_policy
 from twofold.core.sealing import KEY_BYTES, KeyRing
 from twofold.core.totp import checked_issuer
 from twofold.errors import ConfigurationError
@@ -27,6 +27,8 @@ _ASYNC_DRIVERS = {
     "mysql": "mysql+asyncmy",
     "mariadb": "mysql+asyncmy",
 }
+# What stands behind `://` for a server: [user[:password]@][host][:port][/database][?parameters].
+_SERVER = r"([^:/@]*(:[^@]*)?@)?(\[[^\]/?@]+\]|[^\[\]:/?@]*)(:(?P<port>[0-9]{1,5}))?(/[^?]*)?(\?.*)?"
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,11 @@ class Settings:
     Args:
         encryption_key: The entries of `ENCRYPTION_KEY`; empty where it is missing.
         database_url: With a driver that understands an event loop; empty where it is missing.
-        public_url: Where people find the application.
         workers: Processes that serve.
     """
 
     host: str = "127.0.0.1"
     port: int = 8000
-    public_url: str = "http://localhost:8000"
     database_url: str = field(default="", repr=False)
     workers: int = 1
     encryption_key: tuple[str, ...] = field(default=(), repr=False)
@@ -51,7 +51,6 @@ class Settings:
     issuer: str = "Twofold"
     policy: Policy = RECOMMENDED
     cors_origins: tuple[str, ...] = ()
-    trusted_proxies: tuple[str, ...] = ()
     production: bool = False
 
     @property
@@ -65,25 +64,24 @@ class Settings:
         Read the environment.
 
         Raises:
-            ConfigurationError: One line for everything that is malformed; it never holds a value.
+            ConfigurationError: One line for everything that is missing or malformed; it never holds a value.
         """
         given = os.environ if environment is None else environment
         reader = _Reader({name: value.strip() for name, value in given.items()})
-        port = reader.number("PORT", 8000, 65_535)
         settings = cls(
-            host=reader.text("HOST", "127.0.0.1"),
-            port=port,
-            public_url=reader.url("PUBLIC_URL", f"http://localhost:{port}"),
+            host=reader.host("HOST"),
+            port=reader.number("PORT", 8000, 65_535),
             database_url=reader.database_url("DATABASE_URL"),
             workers=reader.number("WEB_CONCURRENCY", 1, 256),
-            encryption_key=reader.entries("ENCRYPTION_KEY"),
+            encryption_key=reader.keys("ENCRYPTION_KEY"),
             read_fernet=reader.flag("TWOFA_READ_FERNET"),
             issuer=reader.issuer("TWOFA_ISSUER"),
-            policy=reader.choice("TWOFA_PROFILE", PROFILES, RECOMMENDED.name),
+            policy=reader.policy("TWOFA_PROFILE"),
             cors_origins=reader.origins("CORS_ORIGINS"),
-            trusted_proxies=reader.networks("TRUSTED_PROXIES"),
             production=reader.choice("APP_ENV", {"production": True, "development": False}, "development"),
         )
+        if not settings.encryption_key and not settings.may_make_key:
+            reader.refuse_keys(())
         reader.finish()
         return settings
 
@@ -155,7 +153,7 @@ class _Reader:
         value = self.text(name, str(default))
         if re.fullmatch(r"[0-9]{1,6}", value) and 1 <= int(value) <= most:
             return int(value)
-        self._fault(name, f"not a number from 1 to {most}")
+        self._fault(name, f"write a number from 1 to {most}")
         return default
 
     def flag(self, name: str) -> bool:
@@ -165,44 +163,82 @@ class _Reader:
         value = self.text(name, default).lower()
         if value in choices:
             return choices[value]
-        self._fault(name, f"not one of {', '.join(choices)}")
+        self._fault(name, f"write one of {', '.join(choices)}")
         return choices[default]
 
     def entries(self, name: str) -> tuple[str, ...]:
         return tuple(entry for part in self.text(name, "").split(",") if (entry := part.strip()))
 
-    def url(self, name: str, default: str) -> str:
-        value = self.text(name, default).rstrip("/")
-        if not re.fullmatch(r"https?://[^\s/?#@]+", value):
-            self._fault(name, "not http(s)://host[:port]")
+    def keys(self, name: str) -> tuple[str, ...]:
+        if entries := self.entries(name):
+            self.refuse_keys(entries)
+        return entries
+
+    def refuse_keys(self, entries: tuple[str, ...]) -> None:
+        """Note what is wrong with these keys, if anything is; none at all is a fault too."""
+        try:
+            KeyRing(entries)
+        except ConfigurationError as error:
+            self._faults.append(str(error))
+
+    def host(self, name: str) -> str:
+        value = self.text(name, "127.0.0.1")
+        if not _is_address(value) and not re.fullmatch(r"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9.-]{0,252}", value):
+            self._fault(name, "write an IP address or the name of a host, without a port")
         return value
 
     def origins(self, name: str) -> tuple[str, ...]:
-        origins = tuple(entry.rstrip("/") for entry in self.entries(name))
+        # Browsers send them in lower case.
+        origins = tuple(entry.rstrip("/").lower() for entry in self.entries(name))
         if any(not re.fullmatch(r"https?://[^\s/?#@*]+", origin) for origin in origins):
-            self._fault(name, "not a list of https://host[:port] with commas; * is not possible with credentials")
+            self._fault(name, "write https://host[:port], several with commas; * is not possible with credentials")
         return origins
 
-    def networks(self, name: str) -> tuple[str, ...]:
-        networks = self.entries(name)
+    def policy(self, name: str) -> Policy:
+        policy = self.choice(name, PROFILES, RECOMMENDED.name)
         try:
-            for network in networks:
-                ip_network(network)
-        except ValueError:
-            self._fault(name, "not a list of IP addresses or networks (CIDR) with commas")
-        return networks
+            return checked_policy(policy)
+        except ConfigurationError as error:
+            self._fault_of(name, error)
+            return RECOMMENDED
 
     def issuer(self, name: str) -> str:
         value = self.text(name, "Twofold")
         try:
             return checked_issuer(value)
         except ConfigurationError as error:
-            self._fault(name, str(error).rstrip("."))
+            self._fault_of(name, error)
             return value
+
+    def _fault_of(self, name: str, error: ConfigurationError) -> None:
+        """The library speaks of its argument, `issuer: ...`; who sets a variable is told that one's name."""
+        self._fault(name, str(error).partition(": ")[2].rstrip("."))
 
     def database_url(self, name: str) -> str:
         value = self.text(name, "")
-        scheme, separator, rest = value.partition("://")
-        if value and (not separator or scheme.partition("+")[0] not in _ASYNC_DRIVERS):
-            self._fault(name, "not a URL of SQLite, PostgreSQL or MariaDB (sqlite:///, postgresql://, mysql://)")
-        return f"{_ASYNC_DRIVERS.get(scheme, scheme)}://{rest}" if separator else value
+        scheme, _, rest = value.partition("://")
+        kind, _, driver = scheme.partition("+")
+        wanted = _ASYNC_DRIVERS.get(kind, "")
+        if not value or (wanted and driver in {"", wanted.partition("+")[2]} and _leads_somewhere(kind, rest)):
+            # What libpq calls `sslmode`, as providers write it, asyncpg calls `ssl`.
+            rest = re.sub(r"(?<=[?&])sslmode=", "ssl=", rest) if "asyncpg" in wanted else rest
+            return f"{wanted}://{rest}" if value else ""
+        written = "postgresql://user:password@host:port/database, mysql:// alike, or sqlite:///file"
+        self._fault(name, f"write {written}; name no driver, and percent-encode what is special in a password")
+        return ""
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _leads_somewhere(kind: str, rest: str) -> bool:
+    """Whether what stands behind `://` has the form of a file, or of a database on a server."""
+    if kind == "sqlite":
+        return rest.startswith("/") or not rest
+    match = re.fullmatch(_SERVER, rest)
+    return match is not None and int(match["port"] or 1) in range(1, 65_536)

@@ -172,7 +172,7 @@ def test_the_defaults_in_the_table_are_the_defaults():
         for name, default in zip(code_in(names), code_in(defaults), strict=True)
     }
 
-    assert {"HOST", "PORT", "PUBLIC_URL", "TWOFA_ISSUER", "TWOFA_PROFILE"} <= set(environment)
+    assert {"HOST", "PORT", "TWOFA_ISSUER", "TWOFA_PROFILE"} <= set(environment)
     assert Settings.from_environment({}) == Settings.from_environment(environment)
 
 

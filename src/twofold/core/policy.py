@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from twofold.errors import ConfigurationError
+
 MAX_BODY_BYTES = 65_536
 """Bytes of a request's body at most: three orders above any body we take, three below what hurts."""
 
@@ -35,6 +37,7 @@ class Policy:
         max_age: How old a second factor may be to count as fresh.
         session_idle: How long a session of the reference backend lives without a request (NIST SP 800-63B-4, 2.2.3).
         session_life: How long it lives at most (same place: 24 h).
+        phishing_resistant: A phishing-resistant factor must be on offer (NIST SP 800-63B-4, 2.2.2).
     """
 
     name: str
@@ -54,13 +57,14 @@ class Policy:
     max_age: timedelta = timedelta(seconds=300)
     session_idle: timedelta = timedelta(minutes=60)
     session_life: timedelta = timedelta(hours=24)
+    phishing_resistant: bool = False
 
 
 RECOMMENDED = Policy(name="recommended")
 """The owner can always get in: a wait holds back typed TOTP codes and nothing else."""
 
-AAL2 = replace(RECOMMENDED, name="aal2")
-"""For the verifier requirements of NIST SP 800-63B-4 at AAL2; needs a phishing-resistant factor on offer (2.2.2)."""
+AAL2 = replace(RECOMMENDED, name="aal2", phishing_resistant=True)
+"""For the verifier requirements of NIST SP 800-63B-4 at AAL2."""
 
 PCI_DSS = replace(
     RECOMMENDED,
@@ -73,3 +77,18 @@ PCI_DSS = replace(
 """For PCI DSS 4.0.1: ten failures of any kind lock the user for half an hour."""
 
 PROFILES = {profile.name: profile for profile in (RECOMMENDED, AAL2, PCI_DSS)}
+
+
+def checked_policy(policy: Policy) -> Policy:
+    """
+    A policy that this version can keep.
+
+    Raises:
+        ConfigurationError: It needs a phishing-resistant factor on offer, and there is none yet.
+    """
+    if policy.phishing_resistant:
+        raise ConfigurationError(
+            "policy: this profile needs a phishing-resistant factor on offer, which this version does not have; "
+            f"take {RECOMMENDED.name} or {PCI_DSS.name}."
+        )
+    return policy

@@ -7,7 +7,7 @@ from typing import Any, Self, TypeVar
 
 from twofold.clock import SystemClock
 from twofold.core.backup_codes import TypedBackupCode, new_backup_codes, typed_backup_code
-from twofold.core.policy import RECOMMENDED, Policy
+from twofold.core.policy import RECOMMENDED, Policy, checked_policy
 from twofold.core.qr_code import qr_code_data_uri
 from twofold.core.sealing import KeyRing
 from twofold.core.totp import (
@@ -45,7 +45,7 @@ class TwoFactorAuth:
         on_event: Is told each event after its commit. What it raises is logged and changes nothing.
 
     Raises:
-        ConfigurationError: *issuer* is empty, too long, or has a colon.
+        ConfigurationError: *issuer* is empty, too long, or has a colon; or this version cannot keep *policy*.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class TwoFactorAuth:
         self.issuer = checked_issuer(issuer)
         self.keys = keys
         self.store = store
-        self.policy = policy
+        self.policy = checked_policy(policy)
         self.clock: Clock = SystemClock() if clock is None else clock
         self.on_event = on_event
         self._transactions: Transactions = store
