@@ -1,0 +1,60 @@
+"""The hosts on each database."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from cryptography.fernet import Fernet
+
+from tests.hosts.running import KINDS, Host, Person, Place, running
+
+
+@pytest.fixture(scope="session")
+def key() -> str:
+    return Fernet.generate_key().decode()
+
+
+@pytest.fixture(scope="session")
+def fresh_place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Place]:
+    """A new empty database of the kind that is named."""
+
+    def fresh_place(kind: str) -> Place:
+        if kind == "sqlite":
+            path = tmp_path_factory.mktemp("hosts") / "host.sqlite"
+            return Place(kind, f"sqlite:///{path}", f"sqlite+aiosqlite:///{path}")
+        database = request.getfixturevalue(kind).fresh_database()
+        return Place(kind, database.sync_url, database.async_url)
+
+    return fresh_place
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql", "mariadb"])
+def database(request: pytest.FixtureRequest) -> str:
+    """Each kind of database in turn."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def letter(request: pytest.FixtureRequest) -> str:
+    """Each host in turn, by its letter."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def running_host(letter: str, database: str, fresh_place: Callable[[str], Place], key: str) -> Iterator[Host]:
+    with running(KINDS[letter], fresh_place(database), key) as host:
+        yield host
+
+
+@pytest.fixture
+def host(running_host: Host) -> Host:
+    """Each host on each database in turn."""
+    running_host.begin()
+    return running_host
+
+
+@pytest.fixture
+def ann(host: Host) -> Person:
+    """Somebody with a password."""
+    return host.somebody()
