@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import Depends, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from twofold.core.assurance import Assurance, password_assurance
 from twofold.errors import NotSignedIn, SignInTokenDead, UnknownUser
@@ -63,7 +63,7 @@ class Host:
         self.sessions = sessions
         answer = answer_type(sessions)
         status = {"status": (Literal["signed_in"], "signed_in"), "backup_codes_remaining": (int, 0)}
-        codes = {"enabled": (bool, True), "backup_codes": (list[str] | None, None)}
+        codes = {"enabled": (bool, True), "backup_codes": (list[str] | None, Field(default=None, repr=False))}
         self.signed_in_model = answer_model(answer, "SignedIn", status | _PROVED)
         self.enabled_model = answer_model(answer, "Enabled", codes | _PROVED)
         self.disabled_model = answer_model(answer, "Disabled", {"enabled": (bool, False)} | _PROVED)

@@ -36,7 +36,7 @@ class CodeRequest(Strict):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"code": "123456"}]})
 
-    code: Code = Field(default_factory=str)
+    code: Code = Field(default_factory=str, repr=False)
 
 
 class ProofRequest(CodeRequest):
@@ -46,7 +46,7 @@ class ProofRequest(CodeRequest):
         json_schema_extra={"examples": [{"code": "123456"}, {"backup_code": "9KE8-6NKM-SJGG-DFYG-42FD-QC4N"}]}
     )
 
-    backup_code: BackupCode = Field(default_factory=str)
+    backup_code: BackupCode = Field(default_factory=str, repr=False)
 
 
 class FinishRequest(ProofRequest):
