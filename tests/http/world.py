@@ -14,8 +14,7 @@ from sqlalchemy import Engine, MetaData, create_engine, insert, select, update
 from starlette.testclient import TestClient
 
 from app.main import create_app
-from app.models.user import User, UserSession
-from app.routes.auth import PASSWORDS, hashed
+from app.models.user import PASSWORDS, User, UserSession, hashed
 from tests.http.asgi import Asked, Headers, ask, ask_side_by_side
 from twofold import TwoFactorAuth
 from twofold.core.events import Event
