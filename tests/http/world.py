@@ -44,7 +44,7 @@ class Place:
 
     def engine(self) -> Engine:
         """Looks in from outside, and always at what is committed."""
-        return create_engine(self.sync_url, isolation_level="AUTOCOMMIT")
+        return create_engine(self.sync_url, isolation_level="AUTOCOMMIT", hide_parameters=True)
 
 
 def dump(engine: Engine) -> dict[str, list[dict[str, Any]]]:
