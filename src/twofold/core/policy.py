@@ -37,6 +37,7 @@ class Policy:
         max_age: How old a second factor may be to count as fresh.
         session_idle: How long a session of the reference backend lives without a request (NIST SP 800-63B-4, 2.2.3).
         session_life: How long it lives at most (same place: 24 h).
+        must_end_sessions: A host that cannot end its sessions is refused.
         phishing_resistant: A phishing-resistant factor must be on offer (NIST SP 800-63B-4, 2.2.2).
     """
 
@@ -57,13 +58,19 @@ class Policy:
     max_age: timedelta = timedelta(seconds=300)
     session_idle: timedelta = timedelta(minutes=60)
     session_life: timedelta = timedelta(hours=24)
+    must_end_sessions: bool = False
     phishing_resistant: bool = False
 
 
 RECOMMENDED = Policy(name="recommended")
 """The owner can always get in: a wait holds back typed TOTP codes and nothing else."""
 
-AAL2 = replace(RECOMMENDED, name="aal2", phishing_resistant=True)
+AAL2 = replace(
+    RECOMMENDED,
+    name="aal2",
+    must_end_sessions=True,  # NIST SP 800-63B-4, 5.1: a new session in place of the old one, which is dead
+    phishing_resistant=True,  # 2.2.2
+)
 """For the verifier requirements of NIST SP 800-63B-4 at AAL2."""
 
 PCI_DSS = replace(
@@ -72,6 +79,7 @@ PCI_DSS = replace(
     first_wait_at=10,  # PCI DSS 4.0.1, 8.3.4: not more than 10 attempts
     first_wait=timedelta(minutes=30),  # 8.3.4: for a minimum of 30 minutes
     one_count=True,
+    must_end_sessions=True,  # 8.2.5: access is revoked at once
     session_idle=timedelta(minutes=15),  # 8.2.8
 )
 """For PCI DSS 4.0.1: ten failures of any kind lock the user for half an hour."""

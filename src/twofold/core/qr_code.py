@@ -4,9 +4,6 @@ import base64
 import struct
 import zlib
 
-from qrcode.constants import ERROR_CORRECT_M
-from qrcode.main import QRCode
-
 PIXELS_PER_MODULE = 6
 QUIET_ZONE_MODULES = 4  # ISO/IEC 18004, 6.3.8
 MASK = 3  # Any mask is a valid code; judging all eight takes four fifths of the time.
@@ -14,6 +11,10 @@ MASK = 3  # Any mask is a valid code; judging all eight takes four fifths of the
 
 def qr_code_png(text: str) -> bytes:
     """The QR code of *text* as PNG, 1 bit a pixel, dark on light with its quiet zone."""
+    # Loaded when the first one is drawn: most processes draw none.
+    from qrcode.constants import ERROR_CORRECT_M  # noqa: PLC0415
+    from qrcode.main import QRCode  # noqa: PLC0415
+
     code = QRCode(error_correction=ERROR_CORRECT_M, border=QUIET_ZONE_MODULES, mask_pattern=MASK)
     code.add_data(text)
     code.make(fit=True)

@@ -10,13 +10,12 @@ not open, and an operator can count the rows of each key with SQL alone.
 import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
 
 from cryptography.exceptions import InvalidTag
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
@@ -78,8 +77,7 @@ class KeyRing:
             raise ConfigurationError("ENCRYPTION_KEY names the same key twice.")
         self._keys = {key.id: key for key in map(_derived, materials)}
         self._writing = next(iter(self._keys.values()))
-        fernets = [Fernet(urlsafe_b64encode(material)) for material in materials]
-        self._fernet = MultiFernet(fernets) if read_fernet else None
+        self._fernet = _fernet_of(materials) if read_fernet else None
 
     def __repr__(self) -> str:
         return f"KeyRing({', '.join(self._keys)})"
@@ -125,8 +123,8 @@ class KeyRing:
         if self._fernet is None:
             raise CannotOpen from ValueError("a value of an older version (Fernet): set TWOFA_READ_FERNET=1 to read it")
         try:
-            return self._fernet.decrypt(token)
-        except (InvalidToken, ValueError):  # The latter where it is not ASCII.
+            return self._fernet(token)
+        except ValueError:
             raise CannotOpen from ValueError("a Fernet value under none of the configured keys")
 
 
@@ -157,6 +155,22 @@ def _key_material(entry: str, place: int) -> bytes:
     if material == urlsafe_b64decode(EXAMPLE_KEY) or len(set(material)) < _LEAST_DISTINCT_BYTES:
         raise ConfigurationError(f"ENCRYPTION_KEY, entry {place}: an example or all alike; make a random one.")
     return material
+
+
+def _fernet_of(materials: Sequence[bytes]) -> Callable[[str], bytes]:
+    """What decrypts values of an older version; a `ValueError` where none of the keys does."""
+    # Loaded only where such values may be read.
+    from cryptography.fernet import Fernet, InvalidToken, MultiFernet  # noqa: PLC0415
+
+    fernet = MultiFernet([Fernet(urlsafe_b64encode(material)) for material in materials])
+
+    def decrypted(token: str) -> bytes:
+        try:
+            return fernet.decrypt(token)
+        except InvalidToken:
+            raise ValueError from None  # as where it is not ASCII
+
+    return decrypted
 
 
 def _derived(material: bytes) -> _Key:

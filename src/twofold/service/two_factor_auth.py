@@ -1,6 +1,5 @@
 """`TwoFactorAuth`: every use case of the second factor, in one object."""
 
-import asyncio
 from collections.abc import Callable
 from copy import copy
 from typing import Any, Self, TypeVar
@@ -29,7 +28,7 @@ from twofold.service.step_up import StepUp
 from twofold.service.totp import Totp
 
 T = TypeVar("T")
-_running: set[asyncio.Future[Any]] = set()  # The loop itself holds its tasks only weakly.
+_running: set[Any] = set()  # The loop itself holds its tasks only weakly.
 
 
 class TwoFactorAuth:
@@ -79,6 +78,9 @@ class TwoFactorAuth:
 
         def bound(transactions: Transactions) -> T:
             return use_case(self._over(transactions, client_address))
+
+        # Who runs an event loop has loaded it; nobody else pays for it.
+        import asyncio  # noqa: PLC0415
 
         task = asyncio.ensure_future(self.store.run(bound))
         _running.add(task)
@@ -232,7 +234,7 @@ class TwoFactorAuth:
         return self.backup_codes.burn(user_id, self.typed_backup_code(code))
 
 
-def _done(task: asyncio.Future[Any]) -> None:
+def _done(task: Any) -> None:  # noqa: ANN401 - a task of asyncio, which is not loaded here
     _running.discard(task)
     # Taken note of here, for the case that whoever waited has gone: the store has logged what mattered.
     if not task.cancelled():
