@@ -23,11 +23,12 @@ from twofold import ConfigurationError, Unavailable
 from twofold.fastapi import TwoFactor
 from twofold.fastapi.errors import install_problem_details
 from twofold.fastapi.openapi import problems
+from twofold.fastapi.requests import TwofoldRoute
 from twofold.settings import Settings, make_key_file
 
 KEY_FILE = BACKEND / "var" / "encryption.key"
 logger = logging.getLogger("uvicorn.error")
-health = APIRouter(tags=["Health"])
+health = APIRouter(route_class=TwofoldRoute, tags=["Health"])
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
