@@ -1,0 +1,131 @@
+"""Before the password is right nobody learns whether an address exists, or whether it has a second factor (G12)."""
+
+from collections.abc import Callable
+
+import pytest
+from httpx2 import Response
+
+from tests.http.problems import slug_of
+from tests.http.victim import LOGIN, REGISTER
+from tests.http.world import PASSWORD, Person, World
+
+
+def locked(world: World) -> Person:
+    person = world.enrolled()
+    for _ in range(5):
+        person.post("/step-up", {"code": person.wrong_code()})
+    return person
+
+
+def capped(world: World) -> Person:
+    person = world.enrolled()
+    person.set(twofa_failures='{"totp": 100}')
+    return person
+
+
+def setting_up(world: World) -> Person:
+    person = world.signed_in()
+    person.post("/setup")
+    return person
+
+
+def unreadable(world: World) -> Person:
+    person = world.enrolled()
+    person.set(totp_secret="v1.x.x", twofa_backup_codes="v1.x.x")
+    return person
+
+
+PEOPLE: dict[str, Callable[[World], Person]] = {
+    "without a second factor": World.registered,
+    "setting one up": setting_up,
+    "with one": World.enrolled,
+    "locked": locked,
+    "switched off": capped,
+    "unreadable": unreadable,
+}
+
+
+def everything(answer: Response) -> tuple[object, ...]:
+    """All that an answer says."""
+    return answer.status_code, answer.content, sorted(answer.headers.items())
+
+
+@pytest.mark.parametrize("header", [None, "123456", "12345", "nonsense", ""])
+def test_a_wrong_password(each_world: World, header: str | None):
+    """
+    An unknown address and a wrong password for anybody, with and without a code, have one answer to the last byte.
+    """
+    addresses = [each_world.stranger(), *(person(each_world).email for person in PEOPLE.values())]
+    headers = {} if header is None else {"X-TOTP-Code": header}
+
+    answers = [
+        each_world.post(LOGIN, json={"email": address, "password": "a wrong one"}, headers=headers)
+        for address in addresses
+    ]
+
+    assert slug_of(answers[0]) == "sign-in-failed"
+    assert len({str(everything(answer)) for answer in answers}) == 1
+
+
+def test_the_right_code_with_a_wrong_password(each_world: World):
+    """
+    The right code beside a wrong password opens nothing, is not spent, and shows nothing.
+    """
+    person = each_world.enrolled()
+    before = person.kept()
+
+    right = each_world.post(
+        LOGIN, json={"email": person.email, "password": "a wrong one"}, headers={"X-TOTP-Code": person.code()}
+    )
+    stranger = each_world.post(
+        LOGIN, json={"email": each_world.stranger(), "password": PASSWORD}, headers={"X-TOTP-Code": person.code()}
+    )
+
+    assert everything(right) == everything(stranger)
+    assert person.kept() == before
+
+
+def test_nobody_without_the_password_locks_anybody_out(each_world: World):
+    """
+    Whoever does not know the password cannot spend the attempts of somebody who does (G4).
+    """
+    person = each_world.enrolled()
+    for _ in range(20):
+        each_world.post(
+            LOGIN, json={"email": person.email, "password": "a wrong one"}, headers={"X-TOTP-Code": person.wrong_code()}
+        )
+
+    answer = each_world.post(LOGIN, json=person.password, headers={"X-TOTP-Code": person.code()})
+
+    assert answer.json()["aal"] == 2
+
+
+def test_registering_an_address_in_use(each_world: World):
+    """
+    Registering answers the same for a free address and for anybody's, and changes nobody's password.
+    """
+    people = [person(each_world) for person in PEOPLE.values()]
+    before = [person.kept() for person in people]
+
+    answers = [
+        each_world.post(REGISTER, json={"email": email, "password": "another one entirely"})
+        for email in [each_world.stranger(), *(person.email for person in people)]
+    ]
+
+    assert {answer.status_code for answer in answers} == {201}
+    assert {frozenset(answer.json()) for answer in answers} == {frozenset({"email"})}
+    assert {frozenset(answer.headers) for answer in answers} == {frozenset(answers[0].headers)}
+    assert [person.kept() for person in people] == before
+
+
+@pytest.mark.parametrize("email", ["", "nobody", "a\x00b@example.com", "\ufeff@example.com", "x" * 1024])
+def test_what_is_no_address(each_world: World, email: str):
+    """
+    What cannot be an address fails to sign in exactly as an unknown one does.
+    """
+    answers = [
+        each_world.post(LOGIN, json={"email": given, "password": PASSWORD}) for given in (email, each_world.stranger())
+    ]
+
+    assert everything(answers[0]) == everything(answers[1])
+    assert slug_of(answers[0]) == "sign-in-failed"
