@@ -25,6 +25,7 @@ _RETRYABLE = {
     "40001": "PostgreSQL: serialization failure",
     "40P01": "PostgreSQL: deadlock detected",
     1213: "MariaDB: deadlock found",
+    1305: "MariaDB: the savepoint is gone, with the whole transaction, after a deadlock",
     1020: "MariaDB: record has changed since last read",
 }
 

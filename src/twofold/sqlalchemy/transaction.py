@@ -39,7 +39,8 @@ class SqlTransaction:
     def lock(self, user_id: UserId) -> Enrollment:
         statements = self._statements
         row = self._execute(statements.lock, p_user=user_id).first()
-        if row is None and statements.tables.aside:
+        # More than once where the user is forgotten between his first row and its lock.
+        while row is None and statements.tables.aside:
             self._add_enrollment(user_id)
             row = self._execute(statements.lock, p_user=user_id).first()
         if row is None:
