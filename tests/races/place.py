@@ -44,6 +44,7 @@ class Place:
     Everything that a process must know to take part; it travels to each of them.
 
     Args:
+        kind: The kind of database.
         key: An entry of the key ring.
         settings: What the host gives to `create_engine`.
         on_connect: What the host says on each new connection.
@@ -53,6 +54,7 @@ class Place:
         naive: Over the store that the races must catch.
     """
 
+    kind: str
     sync_url: str
     async_url: str
     key: str = field(repr=False)

@@ -1,6 +1,6 @@
 """G7: the live secret is always one that a phone knows, however set-ups cross."""
 
-from dataclasses import replace
+from collections.abc import Callable
 from datetime import timedelta
 
 from tests.races.crew import Crew, move, told, values
@@ -72,11 +72,10 @@ def test_of_many_phones_the_last_one_told_so_is_live(crew: Crew, place: Place, p
     assert live == (told_so[max(told_so)] if told_so else own_secret)
 
 
-def test_the_first_row_in_a_side_table_is_made_once(crew: Crew, place: Place, people_of):
+def test_the_first_row_in_a_side_table_is_made_once(crew: Crew, aside: Place, people_of: Callable[[Place], People]):
     """
     Forty set-ups at one moment of a user who has no row in the side table yet all answer, and one of them is pending.
     """
-    aside = replace(place, side_table=True)
     people = people_of(aside)
     user_id = people.somebody()
 
@@ -84,6 +83,24 @@ def test_the_first_row_in_a_side_table_is_made_once(crew: Crew, place: Place, pe
 
     assert told(outcomes) == {"success": 40}
     assert _pending(aside, people.enrollment(user_id)) in values(outcomes)
+
+
+def test_rows_in_a_side_table_come_and_go(crew: Crew, aside: Place, people_of: Callable[[Place], People]):
+    """
+    Where ten users are forgotten and begin a set-up again and again, four threads each, nobody hears of deadlocks over
+    their rows.
+    """
+    users = [people_of(aside).somebody() for _ in range(10)]
+
+    outcomes = crew.race(aside, [move(_come_and_go, user_id) for user_id in users for _ in range(4)])
+
+    assert told(outcomes) == {"success": 40}
+
+
+def _come_and_go(auth: TwoFactorAuth, user_id: int) -> None:
+    for _ in range(5):
+        auth.totp.set_up(user_id)
+        auth.forget(user_id)
 
 
 def _set_up(auth: TwoFactorAuth, user_id: int) -> TotpSecret:

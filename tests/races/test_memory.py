@@ -20,7 +20,7 @@ PATIENCE_SECONDS = 10
 @pytest.fixture
 def people(key: str) -> Iterator[People]:
     settings = (("poolclass", StaticPool), ("connect_args", {"check_same_thread": False}))
-    people = People(Place("sqlite://", "", key, settings=settings))
+    people = People(Place("memory", "sqlite://", "", key, settings=settings))
     people.place.user.metadata.create_all(people.engine)
     yield people
     people.close()

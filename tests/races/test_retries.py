@@ -159,13 +159,10 @@ def _touch(place: Place, connection: Connection, *user_ids: int) -> None:
 def _wait_until_somebody_waits(connection: Connection) -> None:
     if connection.dialect.name != "postgresql":
         return
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    waiting = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = %s"
     deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        connection.exec_driver_sql("SELECT pg_stat_clear_snapshot()")
-        if connection.exec_driver_sql(waiting).scalar_one():
-            return
-    raise TimeoutError
+    while not connection.exec_driver_sql(waiting, (connection.engine.url.database,)).scalar_one():
+        assert time.monotonic() < deadline
 
 
 def _number_of(connection: Connection) -> int:

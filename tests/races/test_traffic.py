@@ -1,13 +1,13 @@
 """G2 under traffic: many people on all roads, and no deadlock comes to the surface."""
 
 from collections import Counter
-from dataclasses import replace
+from collections.abc import Callable
 from random import Random
 
 import pytest
 
 from tests.races.crew import Crew, move, values
-from tests.races.people import STEP, right_code
+from tests.races.people import STEP, People, right_code
 from tests.races.place import Place
 from twofold import TwoFactorAuth, TwofoldError
 from twofold.core.backup_codes import TypedBackupCode
@@ -21,13 +21,15 @@ Phone = tuple[int, TotpSecret, tuple[TypedBackupCode, ...]]
 Told = Counter[tuple[str, str]]
 
 
-@pytest.mark.parametrize("side_table", [False, True], ids=["mixin", "side-table"])
-def test_thirty_people_on_all_roads(crew: Crew, place: Place, people_of, side_table: bool):
+@pytest.mark.parametrize("where", ["place", "aside"])
+def test_thirty_people_on_all_roads(
+    request: pytest.FixtureRequest, crew: Crew, place: Place, people_of: Callable[[Place], People], where: str
+):
     """
     Where forty threads take thirty people over all roads in any order, every road is open and nobody hears of
     deadlocks.
     """
-    place = replace(place, side_table=side_table)
+    place = request.getfixturevalue(where)
     everybody = [people_of(place).enrolled() for _ in range(30)]
     phones: list[Phone] = [(person.user_id, person.secret, person.backup_codes) for person in everybody]
 
