@@ -13,12 +13,14 @@ from httpx2 import Response
 from tests.http.bodies import JSON, TOO_LARGE
 from tests.http.problems import slug_of
 from tests.http.victim import (
+    ACCOUNT,
     BACKUP_CODES,
     DISABLE,
     FINISH,
     HEADERS,
     LOGIN,
     LOGOUT,
+    PASSWORD_CHANGE,
     REGISTER,
     SESSION,
     SETUP,
@@ -26,6 +28,7 @@ from tests.http.victim import (
     STEP_UP,
     VERIFY,
     Victim,
+    method_of,
 )
 from tests.http.world import World
 
@@ -69,7 +72,7 @@ class Request:
         self.body["unknown"] = 1
 
     def wrong_password(self) -> None:
-        self.body["password"] = "a wrong one"
+        self.body["current_password" if self.path == PASSWORD_CHANGE else "password"] = "a wrong one"
 
     def dead_token(self) -> None:
         self.body["sign_in_token"] = "dead"
@@ -101,7 +104,7 @@ class Request:
         text = json.dumps(self.body).encode()
         content = text[:-1] + b" " * max(0, self.padding - len(text)) + text[-1:]
         self.victim.person.set(**self.row)
-        return self.victim.world.post(self.path, content=content, headers=self.headers)
+        return self.victim.world.request(method_of(self.path), self.path, content=content, headers=self.headers)
 
 
 Fault = Callable[[Request], None]
@@ -113,6 +116,8 @@ DOORS: list[tuple[str, Fault]] = [
 ]
 SIGNED_IN: list[tuple[str, Fault]] = [*DOORS, ("not-signed-in 401", Request.not_signed_in)]
 MALFORMED: list[tuple[str, Fault]] = [("invalid-request 422", Request.malformed)]
+STALE: tuple[str, Fault] = ("step-up-required 401", Request.stale)
+WRONG_PASSWORD: tuple[str, Fault] = ("sign-in-failed 401", Request.wrong_password)
 CODE: list[tuple[str, Fault]] = [
     ("locked 429", Request.locked),
     ("factor-disabled 403", Request.capped),
@@ -129,18 +134,20 @@ ORDERS: dict[str, list[tuple[str, Fault]]] = {
     LOGIN: [
         *DOORS,
         *MALFORMED,
-        ("sign-in-failed 401", Request.wrong_password),
+        WRONG_PASSWORD,
         # The header is looked at only after the right password.
         ("invalid-request 422", Request.malformed_header),
         *CODE,
     ],
     FINISH: [*DOORS, *MALFORMED, ("sign-in-token-dead 401", Request.dead_token), *CODE],
-    SETUP: [*SIGNED_IN, ("step-up-required 401", Request.stale), *MALFORMED, *conflict(SETUP)],
+    SETUP: [*SIGNED_IN, STALE, *MALFORMED, *conflict(SETUP)],
     # A new secret is the way out of the cap, which therefore does not hold it back.
     VERIFY: [*SIGNED_IN, *MALFORMED, *conflict(VERIFY), CODE[0], CODE[2]],
     DISABLE: [*SIGNED_IN, *MALFORMED, *conflict(DISABLE), *CODE],
     BACKUP_CODES: [*SIGNED_IN, *MALFORMED, *conflict(BACKUP_CODES), *CODE],
     STEP_UP: [*SIGNED_IN, *MALFORMED, *conflict(STEP_UP), *CODE],
+    PASSWORD_CHANGE: [*SIGNED_IN, STALE, *MALFORMED, WRONG_PASSWORD],
+    ACCOUNT: [*SIGNED_IN, STALE, *MALFORMED, WRONG_PASSWORD],
     LOGOUT: SIGNED_IN,
 }
 """Of each route, everything that it can refuse for, in the order in which it is told."""
@@ -244,7 +251,7 @@ def test_strangers_learn_nothing_of_the_body(victim: Victim, path: str):
     """
     bodies = [b"{", b"[]", b"", b"\xff", json.dumps(victim.body(path)).encode()]
 
-    answers = [victim.world.post(path, content=body, headers=JSON) for body in bodies]
+    answers = [victim.world.request(method_of(path), path, content=body, headers=JSON) for body in bodies]
 
     assert [slug_of(answer) for answer in answers] == ["not-signed-in"] * len(bodies)
     assert len({answer.content for answer in answers}) == 1

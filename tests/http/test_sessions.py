@@ -10,8 +10,19 @@ from tests.http.asgi import Asked
 from tests.http.problems import problem_of, slug_of
 from tests.http.test_sign_in import as_bearer, finish, sign_in
 from tests.http.test_totp import shown
-from tests.http.victim import BODIES, LOGOUT, SESSION, STATUS, Victim
-from tests.http.world import PREFIX, Person, World
+from tests.http.victim import (
+    BODIES,
+    FINISH,
+    LOGIN,
+    LOGOUT,
+    REGISTER,
+    SESSION,
+    SESSIONS,
+    STATUS,
+    Victim,
+    method_of,
+)
+from tests.http.world import Person, World
 from twofold.core.events import Event
 from twofold.core.totp import TypedCode
 from twofold.service.totp import Confirmed
@@ -20,12 +31,10 @@ from twofold.testing.clock import NOON
 BEHIND_A_SESSION = [
     ("GET", SESSION),
     ("GET", STATUS),
-    ("GET", "/api/auth/sessions"),
-    ("DELETE", "/api/auth/sessions/1"),
+    ("GET", SESSIONS),
+    ("DELETE", f"{SESSIONS}/1"),
     ("POST", LOGOUT),
-    ("POST", "/api/auth/password"),
-    ("DELETE", "/api/auth/account"),
-    *(("POST", path) for path in BODIES if path.startswith(PREFIX)),
+    *((method_of(path), path) for path in BODIES if path not in {REGISTER, LOGIN, FINISH}),
 ]
 """Every route that asks who is signed in."""
 

@@ -14,11 +14,15 @@ from starlette.testclient import TestClient
 from app.main import create_app
 from tests import servers
 from tests.http.problems import slug_of
-from tests.http.victim import BODIES, FINISH, LOGIN, LOGOUT, SESSION, STATUS, Victim
+from tests.http.victim import BODIES, FINISH, LOGIN, LOGOUT, SESSION, SESSIONS, STATUS, Victim, method_of
 from tests.http.world import Person, Place, World, in_process, settings_for
 from twofold import KeyRing
 
-ROUTES = [("POST", path) for path in (*BODIES, LOGOUT)] + [("GET", path) for path in (SESSION, STATUS, "/readyz")]
+ROUTES = [
+    *((method_of(path), path) for path in (*BODIES, LOGOUT)),
+    *(("GET", path) for path in (SESSION, SESSIONS, STATUS, "/readyz")),
+    ("DELETE", f"{SESSIONS}/1"),
+]
 
 
 @pytest.mark.parametrize("driver", ["postgresql+asyncpg", "mysql+asyncmy"])
@@ -69,7 +73,7 @@ def test_a_database_that_goes_away(
     place, take_away = fleeting_place(kind, tmp_path, request)
     with in_process(place, settings_for(place, key)) as world:
         victim = Victim(world)
-        asked = [(method, path, victim.body(path) if method == "POST" else None) for method, path in ROUTES]
+        asked = [(method, path, victim.body(path) if path in BODIES else None) for method, path in ROUTES]
         world.disconnect()
         take_away()
 

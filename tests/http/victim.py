@@ -15,18 +15,32 @@ REGISTER, LOGIN, FINISH = "/api/auth/register", "/api/auth/login", "/api/auth/lo
 SETUP, VERIFY, DISABLE = f"{PREFIX}/setup", f"{PREFIX}/verify", f"{PREFIX}/disable"
 BACKUP_CODES, STEP_UP = f"{PREFIX}/backup-codes", f"{PREFIX}/step-up"
 SESSION, STATUS, LOGOUT = "/api/auth/session", f"{PREFIX}/status", "/api/auth/logout"
+PASSWORD_CHANGE, ACCOUNT, SESSIONS = "/api/auth/password", "/api/auth/account", "/api/auth/sessions"
 
-BODIES = (REGISTER, LOGIN, FINISH, SETUP, VERIFY, DISABLE, BACKUP_CODES, STEP_UP)
+BODIES = (REGISTER, LOGIN, FINISH, SETUP, VERIFY, DISABLE, BACKUP_CODES, STEP_UP, PASSWORD_CHANGE, ACCOUNT)
 """Every route that takes a body."""
 
 CODES = (FINISH, VERIFY, DISABLE, BACKUP_CODES, STEP_UP)
 """Those that take a code."""
+
+TEXTS = (
+    *((path, "code") for path in CODES),
+    *((path, field) for path in (REGISTER, LOGIN) for field in ("email", "password")),
+    *((PASSWORD_CHANGE, field) for field in ("current_password", "new_password")),
+    (ACCOUNT, "password"),
+)
+"""Every field that takes a text, but for tokens and backup codes."""
 
 FALLBACKS = (FINISH, DISABLE, STEP_UP)
 """Those that take a backup code."""
 
 HEADERS = (VERIFY, DISABLE, BACKUP_CODES, STEP_UP)
 """Those on which `X-TOTP-Code` stands in place of the code."""
+
+
+def method_of(path: str) -> str:
+    """How a route that takes a body is asked."""
+    return "DELETE" if path == ACCOUNT else "POST"
 
 
 class Victim:
@@ -58,6 +72,8 @@ class Victim:
             FINISH: {"sign_in_token": self.sign_in_token, "code": self.person.code()},
             SETUP: {"replace": True},
             VERIFY: {"code": self.new_code},
+            PASSWORD_CHANGE: {"current_password": PASSWORD, "new_password": PASSWORD[::-1]},
+            ACCOUNT: {"password": PASSWORD},
         }
         return bodies.get(path, {"code": self.person.code()})
 
@@ -73,9 +89,9 @@ class Victim:
         return [(name.encode(), value.encode()) for name, value in (self.person.bearer | JSON).items()]
 
     def send(self, path: str, content: bytes, headers: dict[str, str] | None = None) -> Response:
-        """POST these bytes, in the session, as JSON unless *headers* say otherwise."""
+        """Send these bytes, in the session, as JSON unless *headers* say otherwise."""
         given = JSON if headers is None else headers
-        return self.world.post(path, content=content, headers=self.person.bearer | given)
+        return self.world.request(method_of(path), path, content=content, headers=self.person.bearer | given)
 
     def told(self, path: str, bodies: dict[str, bytes], headers: dict[str, str] | None = None) -> dict[str, str]:
         """What is told about each of *bodies*: the problem and its status."""

@@ -239,7 +239,9 @@ class Person:
             table.name: [
                 dict(row._mapping)
                 for row in self.world.execute(
-                    select(table).where((table.c.id if table is User.__table__ else table.c.user_id) == self.id)
+                    select(table)
+                    .where((table.c.id if table is User.__table__ else table.c.user_id) == self.id)
+                    .order_by(*table.primary_key)
                 )
             ]
             for table in User.metadata.sorted_tables
