@@ -20,7 +20,7 @@ from twofold.core.assurance import Assurance
 from twofold.errors import ConfigurationError, SignInFailed
 from twofold.fastapi import SignedIn, TwoFactor
 from twofold.fastapi.host import Host
-from twofold.fastapi.requests import client_address, totp_header
+from twofold.fastapi.requests import client_address, totp_code_in
 from twofold.fastapi.routes.sign_in import SecondFactorNeeded
 from twofold.fastapi.sessions import call
 from twofold.service.sign_in import SecondFactorPending
@@ -53,12 +53,9 @@ def guarded(
     """
     door = _Door(auth)
 
-    def guarded_strategy(
-        request: Request,
-        strategy: Annotated[Any, Depends(get_strategy)],
-        code: Annotated[str | None, Depends(totp_header)],
-    ) -> "GuardedStrategy":
-        return GuardedStrategy(strategy, door, code, client_address(request))
+    def guarded_strategy(request: Request, strategy: Annotated[Any, Depends(get_strategy)]) -> "GuardedStrategy":
+        # Not by a dependency: every route with a session asks for the strategy, and takes no code for it.
+        return GuardedStrategy(strategy, door, totp_code_in(request), client_address(request))
 
     _doors[guarded_strategy] = door
     return guarded_strategy
@@ -136,16 +133,24 @@ def two_factor_for(
         auth: The use cases.
         users: The application's.
         backend: The application's, with `guarded(auth, get_strategy)`.
-        end_all: Ends every session of a user id, now.
+        end_all: Ends every session of a user id, now. With `JWTStrategy`: `tokens_expire(minutes=15)`; two of its
+            tokens that are written for a user within one second are equal, and so are one session.
 
     Raises:
-        ConfigurationError: The backend's `get_strategy` is not guarded, or its transport is not known.
+        ConfigurationError: A backend of *users* writes tokens for a password alone or is guarded by another *auth*, its
+            transport is not known, or the policy refuses *end_all*; the text says what to write.
     """
-    door = _doors.get(backend.get_strategy)
-    if door is None:
+    # Each of them opens the application; one that is not guarded would be a way around the others.
+    for each in (*users.authenticator.backends, backend):
+        if each.get_strategy not in _doors:
+            raise ConfigurationError(
+                f"The backend {each.name} writes tokens for a password alone. "
+                "Write AuthenticationBackend(..., guarded(auth, get_strategy))."
+            )
+    door = _doors[backend.get_strategy]
+    if door.auth is not auth:
         raise ConfigurationError(
-            f"The backend {backend.name} writes tokens for a password alone. "
-            "Write AuthenticationBackend(..., guarded(auth, get_strategy))."
+            f"The backend {backend.name} is guarded by another TwoFactorAuth: give it the same one."
         )
     current = users.authenticator.current_user_token(active=True)
 
@@ -155,6 +160,7 @@ def two_factor_for(
 
     sessions = _sessions_of(users, backend, end_all)
     two_factor: TwoFactor[Any] = TwoFactor(auth, current_session=current_session, sessions=sessions)
+    two_factor.host.password_routes.append(f"auth:{backend.name}.login")
     door.host, door.end_all = two_factor.host, end_all
     return two_factor
 
@@ -169,8 +175,8 @@ def _sessions_of(users: FastAPIUsers[Any, Any], backend: AuthenticationBackend[A
         ) -> None:
             self.response, self.strategy, self.manager = response, strategy.inner, manager
 
-        async def end_all(self, user_id: Any) -> None:
-            await call(end, user_id)
+        # As it is: it may be `cannot_end_sessions`.
+        end_all = staticmethod(end)
 
         async def token(self, user_id: Any) -> str:
             user = await self.manager.get(user_id)

@@ -71,6 +71,13 @@ def test_pci_dss_locks_the_user():
     assert timedelta(minutes=15) == PCI_DSS.session_idle
 
 
+def test_who_demands_that_sessions_can_be_ended():
+    """
+    NIST SP 800-63B-4, 5.1, and PCI DSS 4.0.1, 8.2.5: a host that cannot end its sessions is refused by both profiles.
+    """
+    assert [policy.must_end_sessions for policy in (RECOMMENDED, AAL2, PCI_DSS)] == [False, True, True]
+
+
 def test_pci_dss_differs_in_what_it_demands_alone():
     """
     The profile changes the numbers that PCI DSS names, and no other.
@@ -79,7 +86,7 @@ def test_pci_dss_differs_in_what_it_demands_alone():
         one.name for one in fields(RECOMMENDED) if getattr(PCI_DSS, one.name) != getattr(RECOMMENDED, one.name)
     }
 
-    assert different == {"name", "first_wait_at", "first_wait", "one_count", "session_idle"}
+    assert different == {"name", "first_wait_at", "first_wait", "one_count", "must_end_sessions", "session_idle"}
 
 
 @profiles

@@ -4,7 +4,7 @@ import importlib.util
 import itertools
 import secrets
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
@@ -56,7 +56,7 @@ def bearer(token: str) -> Headers:
 
 
 def bearer_in(answer: Response) -> str | None:
-    found = answer.json()
+    found = answer.json() if answer.content else None
     return found.get("access_token") if isinstance(found, dict) else None
 
 
@@ -98,18 +98,18 @@ class Kind:
 
 
 KINDS = {
-    "a": Kind("tutorial_jwt", "/token"),
+    "a": Kind("tutorial_jwt.py", "/token"),
     "b": Kind(
-        "cookie_sessions",
+        "cookie_sessions.py",
         "/login",
         lambda account, password: {"json": {"email": account, "password": password}},
         carries=cookie,
         carried=cookie_in,
         asynchronous=True,
     ),
-    "c": Kind("with_fastapi_users", "/auth/login", refused=400, asynchronous=True),
+    "c": Kind("with_fastapi_users.py", "/auth/login", refused=400, asynchronous=True),
     "d": Kind(
-        "sqlmodel_side_table",
+        "sqlmodel_side_table.py",
         "/login",
         lambda account, password: {"json": {"username": account, "password": password}},
         account="username",
@@ -190,7 +190,7 @@ class Browser:
         return answer
 
     def _session_in(self, answer: Response) -> Headers:
-        carried = self.host.kind.carried(answer) if answer.status_code == 200 else None
+        carried = self.host.kind.carried(answer) if answer.is_success else None
         return self.host.kind.carries(carried) if carried else {}
 
     def get(self, path: str, **options: Any) -> Response:
@@ -233,7 +233,7 @@ class Person:
     def browser(self) -> Browser:
         """A browser in which the password was typed; that is a session where there is no second factor."""
         browser = Browser(self.host)
-        assert browser.sign_in(self).status_code == 200
+        assert browser.sign_in(self).is_success
         return browser
 
     def enrolled(self) -> Self:
@@ -259,10 +259,20 @@ class Person:
         return browser
 
 
-def load(file: str, environment: dict[str, str]) -> ModuleType:
-    """Import an example as it stands, once more, in this environment."""
-    name = f"{file}_{next(_numbers)}"
-    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{file}.py")
+def edited(file: str, edits: Mapping[str, str], folder: Path) -> Path:
+    """An example in which its author did a few things otherwise."""
+    text = (EXAMPLES / file).read_text()
+    for before, after in edits.items():
+        assert text.count(before) == 1, before
+        text = text.replace(before, after)
+    (folder / file).write_text(text)
+    return folder / file
+
+
+def load(path: Path, environment: Mapping[str, str]) -> ModuleType:
+    """Import a host as it stands, once more, in this environment."""
+    name = f"{path.stem}_{next(_numbers)}"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -281,10 +291,16 @@ def environment(url: str, key: str) -> dict[str, str]:
 
 
 @contextmanager
-def running(kind: Kind, place: Place, key: str) -> Iterator[Host]:
-    """One of the examples on this database, as a server runs it: all requests on one event loop."""
+def running(kind: Kind, place: Place, key: str, path: Path | None = None) -> Iterator[Host]:
+    """
+    One of the examples on this database, as a server runs it: all requests on one event loop.
+
+    Args:
+        path: The file in its place, where that is another.
+    """
     SQLModel.metadata.clear()  # One for the whole process: the tables of a host that has ended stand in it.
-    module = load(kind.file, environment(place.async_url if kind.asynchronous else place.sync_url, key))
+    url = place.async_url if kind.asynchronous else place.sync_url
+    module = load(path or EXAMPLES / kind.file, environment(url, key))
     engine = create_engine(place.sync_url, isolation_level="AUTOCOMMIT")
     module.User.metadata.create_all(engine)
     with TestClient(module.app, base_url="https://testserver") as client:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from twofold.core.assurance import Assurance, password_assurance
 from twofold.errors import NotSignedIn, SignInTokenDead, UnknownUser
 from twofold.fastapi.requests import client_address
-from twofold.fastapi.sessions import Sessions, SignedIn, answer_model, answer_type, call, filled
+from twofold.fastapi.sessions import Sessions, SignedIn, answer_model, answer_type, call, class_of, filled
 from twofold.service.sessions import Proved, SessionState
 from twofold.service.two_factor_auth import TwoFactorAuth
 
@@ -52,8 +52,11 @@ class Host:
         current_session: The host's dependency that says who is signed in.
         sessions: The host's dependency that starts and ends sessions.
 
+    Attributes:
+        password_routes: The names of password routes that are not ours, and may raise `SecondFactorNeeded`.
+
     Raises:
-        ConfigurationError: Something is missing in *sessions*; the text says what to write.
+        ConfigurationError: Something is missing in *sessions*, or the policy refuses it; the text says what to write.
     """
 
     def __init__(
@@ -61,7 +64,8 @@ class Host:
     ) -> None:
         self.auth = auth
         self.sessions = sessions
-        answer = answer_type(sessions)
+        self.password_routes: list[str] = []
+        answer = answer_type(class_of(sessions, auth.policy))
         status = {"status": (Literal["signed_in"], "signed_in"), "backup_codes_remaining": (int, 0)}
         codes = {"enabled": (bool, True), "backup_codes": (list[str] | None, Field(default=None, repr=False))}
         self.signed_in_model = answer_model(answer, "SignedIn", status | _PROVED)

@@ -1,6 +1,6 @@
 """What OpenAPI says of our routes beyond what FastAPI finds out: bodies that dependencies read, and errors."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -89,12 +89,27 @@ def _all(dependant: Dependant) -> Iterator[Dependant]:
 
 def install_schemas(app: FastAPI) -> None:
     """Add to the application's OpenAPI what our routes refer to."""
+    extend(app, lambda schema: add_schema(schema, ProblemDetails))
+
+
+def add_schema(schema: dict[str, Any], model: type[BaseModel]) -> dict[str, Any]:
+    """Add a model to an OpenAPI description; what refers to it."""
+    schema.setdefault("components", {}).setdefault("schemas", {})[model.__name__] = model.model_json_schema()
+    return {"$ref": f"#/components/schemas/{model.__name__}"}
+
+
+def extend(app: FastAPI, add: Callable[[dict[str, Any]], object]) -> None:
+    """Let *add* write into the application's OpenAPI, which FastAPI makes when it is first asked for."""
     before = app.openapi
+    done: dict[str, Any] | None = None
 
     def openapi() -> dict[str, Any]:
+        nonlocal done
         schema = before()
-        schemas = schema.setdefault("components", {}).setdefault("schemas", {})
-        schemas[ProblemDetails.__name__] = ProblemDetails.model_json_schema()
+        # FastAPI keeps what it made: written into once is enough.
+        if schema is not done:
+            add(schema)
+            done = schema
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way to extend its OpenAPI

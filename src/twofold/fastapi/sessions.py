@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Generic, Protocol, cast, get_args, get_origin, get_type_hints
 
 from fastapi.concurrency import run_in_threadpool
@@ -10,6 +11,7 @@ from pydantic import BaseModel, create_model
 from typing_extensions import TypeVar
 
 from twofold.core.assurance import Assurance
+from twofold.core.policy import Policy
 from twofold.errors import ConfigurationError
 
 Answer = TypeVar("Answer", default=None)
@@ -51,28 +53,98 @@ class Sessions(Protocol[Answer_co]):
         """End every session of this user, now."""
 
 
+@dataclass(frozen=True)
+class SessionsStay:
+    """
+    The `end_all` of a host that cannot end its sessions: it ends none.
+
+    Args:
+        said: How the host said so.
+        at_most: How long a session lives at most, where the host knows.
+    """
+
+    said: str
+    at_most: timedelta | None = None
+
+    def __call__(self, user_id: Any) -> None:
+        """End nothing."""
+
+
+cannot_end_sessions = SessionsStay("cannot_end_sessions")
+"""
+For a host that cannot end its sessions, and says so: `end_all = cannot_end_sessions`.
+
+What is lost: "factors change, then all sessions end" (G8). After the authenticator app is set up, replaced or turned
+off, or the password is changed, every session of before stays signed in for as long as the host lets it live, that of a
+thief too. What is kept: such a session has proved nothing any more, and opens no route behind `require_second_factor`.
+
+Refused by the profiles AAL2 and PCI_DSS while the application is built.
+"""
+
+
+def tokens_expire(*, minutes: float) -> SessionsStay:
+    """
+    For a host whose tokens cannot be revoked and end by themselves, and that says so in place of `def end_all`.
+
+    What is lost: "factors change, then all sessions end" (G8). After the authenticator app is set up, replaced or
+    turned off, or the password is changed, every token of before stays signed in until it expires, that of a thief
+    too. Nothing checks the promise, which must hold for a token's refreshed successors too. What is kept: such a token
+    has proved nothing any more, and opens no route behind `require_second_factor`.
+
+    Refused by the profiles AAL2 and PCI_DSS while the application is built.
+
+    Args:
+        minutes: How long a token lives at most.
+
+    Raises:
+        ConfigurationError: *minutes* is not a time.
+    """
+    if not 0 < minutes < float("inf"):
+        raise ConfigurationError("tokens_expire: say how long a token lives at most: tokens_expire(minutes=15).")
+    return SessionsStay(f"tokens_expire(minutes={minutes:g})", timedelta(minutes=minutes))
+
+
 async def call(method: Callable[..., Any], *arguments: Any) -> Any:
     """Call a method of the host's: awaited where it is `async def`, in the thread pool where it is `def`."""
     if inspect.iscoroutinefunction(method):
         return await method(*arguments)
-    return await run_in_threadpool(method, *arguments)
+    result = await run_in_threadpool(method, *arguments)
+    # A `def`, or a lambda, may still hand on what has to be awaited.
+    return await result if inspect.isawaitable(result) else result
 
 
-def answer_type(sessions: Callable[..., Any]) -> type[BaseModel] | None:
+def class_of(sessions: Callable[..., Any], policy: Policy) -> Any:
     """
-    What a sign-in answers in the host's words, as `start` declares it.
+    The host's class, whole.
 
     Raises:
-        ConfigurationError: Something is missing in the host's class; the text says what to write.
+        ConfigurationError: A method is missing, or *policy* refuses the class; the text says what to write.
     """
-    name = getattr(sessions, "__name__", repr(sessions))
+    name = _name_of(sessions)
     kind = sessions if inspect.isclass(sessions) else _hints(sessions, name).get("return")
     if not inspect.isclass(kind):
         raise ConfigurationError(f"sessions={name}: annotate what it returns: def {name}(...) -> Sessions.")
     for method, signature in _SIGNATURES.items():
         if not callable(getattr(kind, method, None)):
             raise ConfigurationError(f"sessions={name}: it has no {method}. Write {signature}.")
-    start: Any = getattr(kind, "start")  # noqa: B009 - its type is the host's
+    end_all: Any = getattr(kind, "end_all")  # noqa: B009 - its type is the host's
+    if isinstance(end_all, SessionsStay) and policy.must_end_sessions:
+        raise ConfigurationError(
+            f"sessions={name}: end_all = {end_all.said}, and the profile {policy.name} asks for sessions that can be "
+            "ended. Keep a row for each, or in every token a version that stands on the user, and write "
+            f"{_SIGNATURES['end_all']}."
+        )
+    return kind
+
+
+def answer_type(kind: Any) -> type[BaseModel] | None:
+    """
+    What a sign-in answers in the host's words, as `start` declares it.
+
+    Raises:
+        ConfigurationError: It does not declare it; the text says what to write.
+    """
+    name, start = _name_of(kind), kind.start
     returned = _hints(start, f"{name}.start").get("return")
     if (get_origin(returned) or returned) is not SignedIn:
         raise ConfigurationError(
@@ -84,6 +156,10 @@ def answer_type(sessions: Callable[..., Any]) -> type[BaseModel] | None:
     if inspect.isclass(answer) and issubclass(answer, BaseModel):
         return answer
     raise ConfigurationError(f"{name}.start: SignedIn[...] takes a pydantic model, or nothing.")
+
+
+def _name_of(thing: Any) -> str:
+    return str(getattr(thing, "__name__", repr(thing)))
 
 
 def _hints(function: Any, name: str) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class TwoFactor(Generic[Answer]):
         assurance: A dependency: what the session has proved. The moment of a password alone is not known here: 1970.
 
     Raises:
-        ConfigurationError: Something is missing in *sessions*; the text says what to write.
+        ConfigurationError: Something is missing in *sessions*, or the policy refuses it; the text says what to write.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class TwoFactor(Generic[Answer]):
         app.include_router(router, prefix=prefix)
         install_errors(app)
         install_schemas(app)
-        install_second_factor_needed(app)
+        install_second_factor_needed(app, self.host.password_routes)
 
     def sign_in_router(self, check_password: Callable[..., Any] | None = None, *, path: str = "/login") -> APIRouter:
         """

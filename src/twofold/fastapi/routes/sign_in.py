@@ -1,18 +1,20 @@
 """`POST /login` and `POST /login/second-factor`: the host's password check, then the second factor."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from starlette.routing import NoMatchFound
 
 from twofold.errors import InvalidRequest, SignInFailed, SignInTokenDead, Unavailable, UnknownUser
 from twofold.fastapi.errors import PRIVATE_HEADERS
 from twofold.fastapi.host import Host
-from twofold.fastapi.openapi import CODE_REFUSED, problems
+from twofold.fastapi.openapi import CODE_REFUSED, add_schema, extend, problems
 from twofold.fastapi.proofs import proof_of
-from twofold.fastapi.requests import JsonBody, TwofoldRoute, client_address, totp_header
+from twofold.fastapi.requests import TOTP_PARAMETER, JsonBody, TwofoldRoute, client_address, totp_header
 from twofold.fastapi.schemas import FinishRequest, SecondFactorRequired
 from twofold.service.sessions import Proved
 from twofold.service.sign_in import SecondFactorPending
@@ -32,8 +34,13 @@ class SecondFactorNeeded(Exception):
         self.pending = pending
 
 
-def install_second_factor_needed(app: FastAPI) -> None:
-    """Tell `SecondFactorNeeded`."""
+def install_second_factor_needed(app: FastAPI, routes: Sequence[str]) -> None:
+    """
+    Tell `SecondFactorNeeded`.
+
+    Args:
+        routes: The names of the password routes of somebody else's, whose descriptions do not know of it.
+    """
 
     async def told(_: Request, needed: Exception) -> JSONResponse:
         answer = second_factor_required(needed.pending) if isinstance(needed, SecondFactorNeeded) else None
@@ -41,6 +48,19 @@ def install_second_factor_needed(app: FastAPI) -> None:
         return JSONResponse(content, headers=PRIVATE_HEADERS)
 
     app.add_exception_handler(SecondFactorNeeded, told)
+    extend(app, lambda schema: _describe(app, schema, routes))
+
+
+def _describe(app: FastAPI, schema: dict[str, Any], routes: Sequence[str]) -> None:
+    """Say of password routes what they may answer now, and what they may be given."""
+    for name in routes:
+        with suppress(NoMatchFound):  # the application has left it out
+            for operation in schema["paths"].get(app.url_path_for(name), {}).values():
+                ok = operation["responses"].setdefault("200", {"description": "Successful Response"})
+                json = ok.setdefault("content", {}).setdefault("application/json", {})
+                answers = [json["schema"]] if json.get("schema") else []
+                json["schema"] = {"anyOf": [*answers, add_schema(schema, SecondFactorRequired)]}
+                operation.setdefault("parameters", []).append(TOTP_PARAMETER)
 
 
 def sign_in_routes(host: Host, check_password: Callable[..., Any] | None, path: str) -> APIRouter:
