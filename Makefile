@@ -29,7 +29,7 @@ sql: setup ## Write the SQL files of the hand-run migration from the backend's r
 openapi: setup ## Write docs/openapi.json from the backend
 	@.venv/bin/python scripts/write-openapi
 
-lock: setup ## Move every dependency to its newest release, in both lock files
+lock: setup ## Move every dependency to its newest release, in all lock files
 	@scripts/lock
 
 clean: ## Remove .venv and what the tools left behind; never what a backend stored
