@@ -85,15 +85,16 @@ def test_a_value_does_not_open_for_another_user(user):
     assert "the value was changed, or belongs elsewhere" in cause(opening)
 
 
-def test_a_value_with_any_bit_flipped_does_not_open():
+@pytest.mark.parametrize("golden", GOLDEN["values"], ids=lambda golden: golden["purpose"])
+def test_a_value_with_any_bit_flipped_does_not_open(golden):
     """
     Whichever bit of the stored text is flipped, version and key id included, the value is refused.
     """
     opened = []
-    for place in range(len(FIRST["sealed"])):
+    for place in range(len(golden["sealed"])):
         for bit in range(8):
             try:
-                opened.append((place, bit, RING.open_sealed(flipped(FIRST["sealed"], place, bit), *owner(FIRST))))
+                opened.append((place, bit, RING.open_sealed(flipped(golden["sealed"], place, bit), *owner(golden))))
             except CannotOpen:
                 continue
 

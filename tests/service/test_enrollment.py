@@ -2,8 +2,10 @@
 
 import pytest
 
+from tests.service.roads import CASES
 from twofold.core.enrollment import Enrollment
 from twofold.errors import CodeAlreadyUsed, InvalidCode, NotEnabled, UnknownUser
+from twofold.service.context import token_hash
 from twofold.testing.clock import NOON
 
 
@@ -73,6 +75,21 @@ def test_disabling_ends_what_was_handed_out(auth, person):
     state = auth.sessions.state(7, "a session")
 
     assert (state.assurance, state.enabled, state.debt) == (None, False, person.row.epoch)
+
+
+@pytest.mark.parametrize("name", ["disable", "password_changed", "confirm"])
+def test_what_was_handed_out_is_deleted_with_a_change(person, store, name):
+    """
+    A change of factor or password leaves no row of a pending sign-in or a session behind.
+    """
+    person.sign_in("a session")
+    token = person.begin().sign_in_token
+    if name == "confirm":
+        person.scan(replace=True)
+    CASES[name](person)
+
+    assert store.read(lambda tx: tx.pending_sign_in(token_hash(token))) is None
+    assert store.read(lambda tx: tx.session(7, token_hash("a session")))[1] is None
 
 
 def test_disabling_needs_a_right_proof(auth, person):

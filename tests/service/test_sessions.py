@@ -74,6 +74,24 @@ def test_a_change_while_a_session_starts_is_noticed(auth, person, change):
     assert person.row.end_sessions > debt_before
 
 
+def test_a_session_that_started_too_late_takes_all_others_along(auth, person):
+    """
+    Where a session was started for a proof of before a change, nobody can tell it from those of after: all that was
+    proved and handed out meanwhile counts no more (G6, G8).
+    """
+    late = auth.sign_in.finish(person.begin().sign_in_token, person.code())
+    person.clock.forward(seconds=30)
+    auth.password_changed(7)
+    person.sign_in("a session of after")
+    pending = person.begin()
+    with pytest.raises(SignInTokenDead):
+        auth.sessions.started(late, "a session")
+    with pytest.raises(SignInTokenDead):
+        auth.sign_in.finish(pending.sign_in_token, person.code())
+
+    assert auth.sessions.state(7, "a session of after").assurance is None
+
+
 def test_enrolling_while_a_password_session_starts_is_noticed(auth, newcomer):
     """
     A session that proved the password alone does not start beside a factor that was set up meanwhile.

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from twofold import TwoFactorAuth
 from twofold.errors import (
     CodeAlreadyUsed,
     InvalidCode,
@@ -101,6 +102,44 @@ def test_a_stale_session_claims_its_code_once(auth, person, clock):
         auth.totp.verify(7, person.code())
 
     assert [(clock.now(), 2)] * 3 == [(answer.second_factor_at, answer.aal) for answer in answers]
+
+
+class Overtaken:
+    """A store in which something else happens between the first look of a use case and its claim."""
+
+    def __init__(self, store, meanwhile) -> None:
+        self._store = store
+        self._meanwhile = meanwhile
+
+    def read(self, work):
+        try:
+            return self._store.read(work)
+        finally:
+            self._meanwhile()
+
+    def transact(self, work):
+        return self._store.transact(work)
+
+    async def run(self, use_case):
+        return use_case(self)
+
+
+@pytest.mark.parametrize(("other_session", "passes"), [("a session", True), ("another session", False)])
+def test_of_calls_side_by_side_with_one_code_those_of_one_session_pass(auth, person, other_session, passes):
+    """
+    A call that found its session stale looks again under the lock: where another call of the same session has claimed
+    the code meanwhile it passes, where another session has, it does not.
+    """
+    code = person.shown()
+    store = Overtaken(auth.store, lambda: auth.step_up.require(7, other_session, code=code))
+    overtaken = TwoFactorAuth(issuer="Acme", keys=auth.keys, store=store, clock=person.clock)
+    try:
+        passed = overtaken.step_up.require(7, "a session", code=code) is not None
+    except CodeAlreadyUsed:
+        passed = False
+
+    assert passes == passed
+    assert person.row.attempts.failures == {}
 
 
 def test_another_session_cannot_use_the_same_code(auth, person, clock):
