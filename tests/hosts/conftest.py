@@ -1,11 +1,13 @@
 """The hosts on each database."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
 
-from tests.hosts.running import KINDS, Host, Person, Place, running
+from tests.hosts.running import KINDS, Host, Kind, Person, Place, edited, running
 
 
 @pytest.fixture(scope="session")
@@ -58,3 +60,15 @@ def host(running_host: Host) -> Host:
 def ann(host: Host) -> Person:
     """Somebody with a password."""
     return host.somebody()
+
+
+@pytest.fixture
+def variant(fresh_place: Callable[[str], Place], key: str, tmp_path: Path) -> Iterator[Callable[..., Host]]:
+    """Hosts in which their author did a few things otherwise."""
+    with ExitStack() as stack:
+
+        def variant(letter: str, edits: Mapping[str, str], database: str = "sqlite", kind: Kind | None = None) -> Host:
+            path = edited(KINDS[letter].file, edits, tmp_path)
+            return stack.enter_context(running(kind or KINDS[letter], fresh_place(database), key, path))
+
+        yield variant

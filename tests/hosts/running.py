@@ -259,14 +259,15 @@ class Person:
         return browser
 
 
-def edited(file: str, edits: Mapping[str, str], folder: Path) -> Path:
-    """An example in which its author did a few things otherwise."""
+def edited(file: str, edits: Mapping[str, str], folder: Path, name: str | None = None) -> Path:
+    """An example in which its author did a few things otherwise, under its name or another."""
     text = (EXAMPLES / file).read_text()
     for before, after in edits.items():
         assert text.count(before) == 1, before
         text = text.replace(before, after)
-    (folder / file).write_text(text)
-    return folder / file
+    path = folder / (name or file)
+    path.write_text(text)
+    return path
 
 
 def load(path: Path, environment: Mapping[str, str]) -> ModuleType:

@@ -1,10 +1,8 @@
 """fastapi-users: every way to a token goes through the one strategy that asks for the second factor."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
 
@@ -16,7 +14,7 @@ from fastapi_users.authentication.transport import Transport
 from sqlalchemy import func, select, update
 from starlette.requests import Request
 
-from tests.hosts.running import KINDS, PASSWORD, Browser, Host, Person, Place, cookie, cookie_in, edited, running
+from tests.hosts.running import KINDS, PASSWORD, Browser, Host, Person, cookie, cookie_in
 from tests.hosts.test_story import told
 from twofold import PCI_DSS, ConfigurationError, TwoFactorAuth
 from twofold.fastapi.sessions import cannot_end_sessions, tokens_expire
@@ -33,18 +31,6 @@ def letter() -> str:
 @pytest.fixture(scope="module")
 def database() -> str:
     return "sqlite"
-
-
-@pytest.fixture
-def variant(fresh_place: Callable[[str], Place], key: str, tmp_path: Path) -> Iterator[Callable[..., Host]]:
-    """Host (c), in which its author did a few things otherwise."""
-    with ExitStack() as stack:
-
-        def variant(edits: dict[str, str], kind: Any = KINDS["c"]) -> Host:
-            path = edited(kind.file, edits, tmp_path)
-            return stack.enter_context(running(kind, fresh_place("sqlite"), key, path))
-
-        yield variant
 
 
 @pytest.fixture(scope="module")
@@ -151,11 +137,12 @@ def test_cookies(variant: Callable[..., Host]):
     With its cookie transport the cookie comes with every answer that starts a session, and with no other.
     """
     host = variant(
+        "c",
         {
             'BearerTransport(tokenUrl="auth/login")': 'CookieTransport(cookie_name="session")',
             "import AuthenticationBackend, BearerTransport": "import AuthenticationBackend, CookieTransport",
         },
-        COOKIES,
+        kind=COOKIES,
     )
     ann = host.somebody()
     first = ann.browser()
@@ -184,6 +171,7 @@ def test_tokens_that_cannot_be_ended(variant: Callable[..., Host]):
     With its JWT strategy a token of before goes on until it expires, as the host has said; but it has proved nothing.
     """
     host = variant(
+        "c",
         {
             "import DatabaseStrategy\n": "import DatabaseStrategy\n"
             "from fastapi_users.authentication import JWTStrategy\n"
@@ -191,7 +179,7 @@ def test_tokens_that_cannot_be_ended(variant: Callable[..., Host]):
             "lifetimes = iter(range(900, 0, -1))  # Else two tokens of one second would be one and the same.\n",
             "guarded(auth, get_strategy)": "guarded(auth, lambda: JWTStrategy('s' * 32, next(lifetimes)))",
             "end_all=end_all": "end_all=tokens_expire(minutes=15)",
-        }
+        },
     )
     ann = host.somebody()
     browser, other = ann.browser(), ann.browser()
@@ -207,7 +195,7 @@ def test_an_end_that_only_looks_synchronous(variant: Callable[..., Host]):
     """
     A lambda around an asynchronous `end_all` is awaited: the sessions do end.
     """
-    host = variant({"end_all=end_all": "end_all=lambda user_id: end_all(user_id)"})
+    host = variant("c", {"end_all=end_all": "end_all=lambda user_id: end_all(user_id)"})
     ann = host.somebody()
     browser, other = ann.browser(), ann.browser()
 
