@@ -92,7 +92,8 @@ def test_two_transactions_that_lock_crosswise_both_succeed(make_host, database):
         runs = [threads.submit(change, order) for order in ([one, other], [other, one])]
         times = [run.result(PATIENCE_SECONDS) for run in runs]
 
-    assert sum(times) == (2 if database == "sqlite" else 3)
+    # Who runs again may come first once more, and has to run a third time.
+    assert (sum(times) > 2) == (database != "sqlite")
     assert [host.store.read(lambda tx, one=one: tx.enrollment(one)).epoch for one in (one, other)] == [2, 2]
     assert [len(host.events_of(one)) for one in (one, other)] == [2, 2]
 
