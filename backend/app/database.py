@@ -1,6 +1,7 @@
 """The database: engine, sessions, and the way to the newest tables."""
 
 import logging
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,6 +73,10 @@ async def migrate(engine: AsyncEngine) -> None:
         ConfigurationError: The database is out of reach, or its tables are not ours to bring up to date.
     """
     with _told("the database is out of reach or does not let us in; name one that does"):
+        if engine.dialect.name == "sqlite":
+            # Tried without aiosqlite, whose thread outlives a failure and complains when the loop has gone.
+            path = engine.url.database or ":memory:"
+            sqlite3.connect(path, uri=path.startswith("file:")).close()
         connection = await engine.connect()
     try:
         with _told("the tables there cannot be brought up to date"):
@@ -85,7 +90,7 @@ def _told(what: str) -> Iterator[None]:
     """Whatever a driver makes of a wrong URL or a strange database, by the error's name: its text may hold the URL."""
     try:
         yield
-    except (SQLAlchemyError, CommandError, OSError, ImportError, TypeError, ValueError) as error:
+    except (SQLAlchemyError, CommandError, sqlite3.Error, OSError, ImportError, TypeError, ValueError) as error:
         cause: BaseException = error
         while cause.__cause__ is not None:  # the driver's own error says most
             cause = cause.__cause__
