@@ -1,11 +1,13 @@
 """Requests whose every byte and every message is chosen here, and several of them side by side."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
 
 from fastapi import FastAPI
-from httpx2 import Response
+from httpx2 import BaseTransport, Request, Response
 from starlette.types import Message
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -17,6 +19,7 @@ class Asked:
     One request.
 
     Args:
+        path: With its query.
         chunks: Its body, as it arrives.
         hangs_up: The client leaves before the end of the body.
     """
@@ -29,16 +32,17 @@ class Asked:
 
 
 async def ask(app: FastAPI, asked: Asked) -> Response:
-    """Give one request to *app*; what the application raises is raised here."""
+    """Give one request to *app*; what it raises without having answered is raised here."""
+    path, _, query = asked.path.partition("?")
     scope = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": "1.1",
         "method": asked.method,
         "scheme": "http",
-        "path": asked.path,
-        "raw_path": asked.path.encode(),
-        "query_string": b"",
+        "path": unquote(path),
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
         "root_path": "",
         "headers": [(name.lower(), value) for name, value in asked.headers],
         "client": ("192.0.2.1", 40_000),
@@ -56,7 +60,11 @@ async def ask(app: FastAPI, asked: Asked) -> Response:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await app(scope, receive, send)
+    try:
+        await app(scope, receive, send)
+    except Exception:
+        if not sent:
+            raise
     body = b"".join(message.get("body", b"") for message in sent[1:])
     return Response(sent[0]["status"], headers=sent[0]["headers"], content=body)
 
@@ -64,3 +72,21 @@ async def ask(app: FastAPI, asked: Asked) -> Response:
 async def ask_side_by_side(app: FastAPI, all_asked: Iterable[Asked]) -> list[Response]:
     """Give all requests to *app* at one moment."""
     return await asyncio.gather(*(ask(app, asked) for asked in all_asked))
+
+
+class InProcess(BaseTransport):
+    """
+    How a client reaches an application in this process: one hop to its event loop and back for each request.
+
+    Args:
+        call: Calls an asynchronous function on that event loop.
+    """
+
+    def __init__(self, app: FastAPI, call: Callable[..., Any]) -> None:
+        self._app = app
+        self._call = call
+
+    def handle_request(self, request: Request) -> Response:
+        path, chunks = request.url.raw_path.decode(), [request.read()]
+        answer: Response = self._call(ask, self._app, Asked(path, request.headers.raw, chunks, request.method))
+        return answer

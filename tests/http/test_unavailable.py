@@ -174,9 +174,10 @@ def test_a_value_that_does_not_open(each_world: World, column: str, caplog: pyte
     victim, other = Victim(each_world), Victim(each_world).person
     whole = victim.person.row()[column]
 
-    for number, value in enumerate(damaged(victim.person, other, column).values()):
+    values = list(damaged(victim.person, other, column).values())
+    for number, value in enumerate(values if each_world.engine.dialect.name == "sqlite" else values[:2]):
         victim.person.set(**{column: value})
-        # One kind of damage on all roads, the others on one.
+        # One kind of damage on all roads, the others on one; most of them do not touch the database.
         assert_refused_as_unreadable(victim, column, caplog, roads=1 if number else 9)
 
     victim.person.set(**{column: whole})

@@ -52,8 +52,8 @@ class Victim:
         self.sign_in_token = self.person.sign_in_token()
         # A failure is on the books, so that a lost one would be seen as well as one too many.
         self.person.post("/step-up", {"code": self.person.wrong_code()})
-        answer = self.person.post("/setup", {"replace": True})
-        self.new_secret = answer.json()["secret"]
+        set_up = world.use(lambda auth: auth.totp.set_up(self.person.id, replace=True))
+        self.new_secret = set_up.secret.base32
         self.before = self._everything()
 
     def _everything(self) -> tuple[Any, ...]:

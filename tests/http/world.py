@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.models.user import PASSWORDS, User, UserSession, hashed
-from tests.http.asgi import Asked, Headers, ask, ask_side_by_side
+from tests.http.asgi import Asked, Headers, InProcess, ask, ask_side_by_side
 from twofold import TwoFactorAuth
 from twofold.core.events import Event
 from twofold.core.policy import RECOMMENDED, Policy
@@ -256,7 +256,9 @@ def settings_for(place: Place, key: str, *, policy: Policy = RECOMMENDED, **othe
 def in_process(place: Place, settings: Settings) -> Iterator[World]:
     """The backend without a server in between."""
     app, engine = create_app(settings), place.engine()
-    with TestClient(app, raise_server_exceptions=False) as client:
-        assert client.portal is not None
-        yield World(app, client, engine, client.portal.call)
+    with TestClient(app) as started:
+        assert started.portal is not None
+        transport = InProcess(app, started.portal.call)
+        with Client(transport=transport, base_url="http://testserver") as client:
+            yield World(app, client, engine, started.portal.call)
     engine.dispose()
