@@ -168,6 +168,26 @@ def test_a_person_of_the_old_table_gets_a_second_factor(migrated):
     assert migrated.database.people() == migrated.people_before
 
 
+@pytest.mark.parametrize(
+    "hashed",
+    ["$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW", "$argon2id$v=19$cut", "plain", "", None],
+    ids=["bcrypt", "cut short", "no hash", "empty", "null"],
+)
+def test_a_hash_of_another_kind_opens_for_nobody(empty, hashed):
+    """A password that an older application stored in its own way is refused as a wrong one is, and breaks nothing."""
+    database = empty("sqlite")
+    database.execute(OLD_USERS["sqlite"])
+    database.execute("INSERT INTO users (email, hashed_password) VALUES (:email, :hashed)", ANN | {"hashed": hashed})
+    with running(settings_for(database)) as backend:
+        answers = [
+            backend.post("/login", ANN | {"password": typed}) for typed in ("correct horse battery", "", "plain")
+        ]
+
+    assert [(answer.status_code, answer.json()["type"]) for answer in answers] == [
+        (401, "urn:twofold:problem:sign-in-failed")
+    ] * 3
+
+
 def test_a_secret_of_an_older_version_signs_in(older):
     """With TWOFA_READ_FERNET=1, who had a second factor before the migration signs in with the same phone."""
     with running(settings_for(older, TWOFA_READ_FERNET="1")) as backend:

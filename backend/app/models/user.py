@@ -71,6 +71,11 @@ def hashed(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def is_hash(text: str | None) -> bool:
+    """Whether this is a password's hash of our kind."""
+    return text is not None and Argon2Hasher.identify(text)
+
+
 def password_faults(password: str, field: str) -> list[dict[str, str]]:
     """What is wrong with a new password: too short, or one that is tried first (NIST SP 800-63B-4, 3.1.1.2)."""
     if len(password) < PASSWORD_MIN:

@@ -12,7 +12,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.database import Db
-from app.models.user import DUMMY_HASH, PASSWORDS, User, UserSession, hashed, password_faults
+from app.models.user import DUMMY_HASH, PASSWORDS, User, UserSession, hashed, is_hash, password_faults
 from twofold import Assurance
 from twofold.errors import Forbidden, InvalidRequest, NotFound, NotSignedIn, SignInFailed, StepUpRequired, Unavailable
 from twofold.fastapi import SignedIn, TwoFactor
@@ -153,8 +153,9 @@ async def verify_password(db: Db, password: str, **user: str | int) -> int:
     """The id of the user whose password this is; `SignInFailed`, in the same time, for unknown and wrong."""
     found = (await db.execute(select(User.id, User.hashed_password).filter_by(**user))).first()
     await db.rollback()  # The connection goes back before the hash takes its time.
-    known = found.hashed_password if found else DUMMY_HASH
-    if not await on_a_core(lambda: PASSWORDS.verify(password, known)) or found is None:
+    # A hash of another kind, as an older application may have left it, opens for nobody.
+    known = found.hashed_password if found and is_hash(found.hashed_password) else DUMMY_HASH
+    if not await on_a_core(lambda: PASSWORDS.verify(password, known)) or found is None or known is DUMMY_HASH:
         raise SignInFailed
     return int(found.id)
 
