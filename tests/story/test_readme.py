@@ -1,36 +1,23 @@
 """What the README says is true: its first screen, its settings, its commands."""
 
 import ast
-import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyotp
 import pytest
 
-from tests.servers import program
-from tests.story.live import ClockInAFile, serving, settings_in
+from tests.story.desk import Desk
+from tests.story.live import serving, settings_in
 from twofold import KeyRing, settings
 from twofold.settings import Settings
-from twofold.testing.clock import NOON
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-RUN_SECONDS = 60
-
-# The authenticator app of these tests: each time it is looked at, the next time step has come.
-OATHTOOL = """#!/bin/sh
-moment=$(($(cat "$CLOCK") + 30))
-echo "$moment" >"$CLOCK.next" && mv "$CLOCK.next" "$CLOCK"
-exec "$REAL_OATHTOOL" "$@" -N "@$moment"
-"""
-
-END_OF_BLOCK = "----"
 # What the test asks beyond what the README asks: who is the session that a block of the README started?
 QUESTIONS = {0: "cat verify.json\n", 1: 'curl -sS $api/session -H "Authorization: Bearer $token"\n'}
 
@@ -39,55 +26,20 @@ def section(title: str) -> str:
     return README.split(f"\n## {title}\n")[1].split("\n## ")[0]
 
 
-def answers_in(text: str) -> Iterator[Any]:
-    """What was printed: JSON as its value, other lines as they are."""
-    while text := text.lstrip():
-        if text[0] in "{[":
-            value, end = json.JSONDecoder().raw_decode(text)
-        else:
-            value = text.splitlines()[0]
-            end = len(value)
-        yield value
-        text = text[end:]
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """Where the reader of the README works."""
+    return Desk(tmp_path_factory.mktemp("desk"), tmp_path_factory.mktemp("tools"))
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder in which the reader of the README works."""
-    return tmp_path_factory.mktemp("desk")
-
-
-@pytest.fixture(scope="module")
-def blocks(desk: Path, tmp_path_factory: pytest.TempPathFactory) -> list[list[Any]]:
+def blocks(desk: Desk) -> list[list[Any]]:
     """The answers that each block of "Try it" got, typed as it stands."""
-    folder = tmp_path_factory.mktemp("story")
-    clock, shim = folder / "clock", folder / "bin" / "oathtool"
-    clock.write_text(str(int(NOON.timestamp())))
-    shim.parent.mkdir()
-    shim.write_text(OATHTOOL)
-    shim.chmod(0o755)
     typed = re.findall(r"```sh\n(.*?)```", section("Try it"), re.DOTALL)
-    script = "".join(f"{block}{QUESTIONS.get(number, '')}echo {END_OF_BLOCK}\n" for number, block in enumerate(typed))
-    with serving(settings_in(folder), ClockInAFile(clock)) as address:
-        environment = {
-            "API": f"{address}/api/auth",
-            "CLOCK": str(clock),
-            "HOME": str(folder),
-            "PATH": f"{shim.parent}{os.pathsep}{os.environ['PATH']}",
-            "REAL_OATHTOOL": program("oathtool"),
-        }
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", script],
-            cwd=desk,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=RUN_SECONDS,
-            check=False,
+    with serving(settings_in(desk.tools), desk.clock()) as address:
+        return desk.type_in(
+            [f"{block}{QUESTIONS.get(number, '')}" for number, block in enumerate(typed)], f"{address}/api/auth"
         )
-    assert (done.returncode, done.stderr) == (0, ""), done.stdout
-    return [list(answers_in(block)) for block in done.stdout.split(END_OF_BLOCK)[:-1]]
 
 
 def test_the_first_block_registers_and_sets_up(blocks):
@@ -133,7 +85,7 @@ def test_the_third_block_makes_new_codes_and_turns_it_off(blocks):
 
 def test_nothing_is_left_on_the_desk(blocks, desk):
     """The README's commands clear away the files that they made, secrets among them."""
-    assert list(desk.iterdir()) == []
+    assert list(desk.folder.iterdir()) == []
 
 
 def rows_of_the_table() -> list[list[str]]:
