@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gc
 from datetime import UTC, datetime, timedelta
 
 import pyotp
@@ -178,23 +179,27 @@ def test_a_client_that_hangs_up_leaves_its_use_case_running(keys, clock, told, r
     assert len(told) == 2
 
 
-def test_what_a_deserted_use_case_raises_disturbs_nobody(auth, person, caplog):
+def test_what_a_deserted_use_case_raises_disturbs_nobody(keys, caplog):
     """
     An error of a use case that nobody waits for any more is taken note of, and reaches neither log nor event loop.
     """
-    complaints = []
+    store, complaints = Slow(), []
+    auth = TwoFactorAuth(issuer="Acme", keys=keys, store=store)
 
-    async def host():
+    async def host() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
-        deserted = asyncio.create_task(auth.run(lambda auth: auth.sign_in.finish("?", person.code())))
-        await asyncio.sleep(0)
+        deserted = asyncio.create_task(auth.run(lambda auth: auth.sign_in.finish("?", auth.typed("123456"))))
+        await store.entered.wait()
         deserted.cancel()
         with pytest.raises(asyncio.CancelledError):
             await deserted
+        store.let_go.set()
+        await store.left.wait()
         with pytest.raises(SignInTokenDead):
-            await auth.run(lambda auth: auth.sign_in.finish("?", person.code()))
+            await auth.run(lambda auth: auth.sign_in.finish("?", auth.typed("123456")))
 
     asyncio.run(host())
+    gc.collect()
 
     assert complaints == []
     assert caplog.text == ""

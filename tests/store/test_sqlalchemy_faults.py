@@ -37,7 +37,7 @@ def test_a_database_out_of_reach_is_unavailable(tmp_path, caplog, driver, asynch
     """
     place = f"/{tmp_path}/nowhere/host.db" if driver.startswith("sqlite") else f"ann@127.0.0.1:{free_port()}/host"
     url = f"{driver}://{place}"
-    engine: Any = create_async_engine(url) if asynchronous else create_engine(url)
+    engine = create_async_engine(url) if asynchronous else create_engine(url)
     store = SqlAlchemyStore(engine, users_of(int))
     auth = TwoFactorAuth(issuer="Acme", keys=KEYS, store=store)
 

@@ -125,7 +125,7 @@ def test_sqlite_in_memory_is_shared(asynchronous):
     """
     url = "sqlite+aiosqlite://" if asynchronous else "sqlite://"
     options = {"poolclass": StaticPool, "connect_args": {"check_same_thread": False}}
-    engine: Any = create_async_engine(url, **options) if asynchronous else create_engine(url, **options)
+    engine = create_async_engine(url, **options) if asynchronous else create_engine(url, **options)
     users = users_of(int)
     store = SqlAlchemyStore(engine, users)
     auth = TwoFactorAuth(issuer="Acme", keys=KEYS, store=store, clock=StoppedClock())
@@ -174,7 +174,7 @@ def test_a_use_case_in_a_thread_keeps_the_context(make_host):
     Over an `Engine` a use case runs in a thread, with the context variables of who waits for it.
     """
     host = make_host("sqlite")
-    request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id")
+    request_id = contextvars.ContextVar("request_id")
 
     async def request():
         request_id.set("of this request")

@@ -3,8 +3,7 @@
 import asyncio
 
 import pytest
-from sqlalchemy import Table, create_engine, delete, func, inspect, select
-from sqlalchemy.engine.reflection import Inspector
+from sqlalchemy import create_engine, delete, func, inspect, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from tests.store.hosts import DATABASES, OURS, SERVERS, Host, auth_of, enrolled, users_of
@@ -91,7 +90,7 @@ def test_the_columns_of_the_specification_are_on_users(make_host, database):
     host = make_host(database)
     user_id = host.add_user()
     with host.engine.connect() as connection:
-        found: Inspector = inspect(connection)
+        found = inspect(connection)
         columns = {column["name"]: column for column in found.get_columns("users")}
         row = connection.execute(select(host.users.__table__).where(host.users.id == user_id)).one()
 
@@ -109,7 +108,7 @@ def test_a_side_table_leaves_users_alone(make_host, database):
     """
     host = make_host(database, side_table="user_two_factor")
     with host.engine.connect() as connection:
-        found: Inspector = inspect(connection)
+        found = inspect(connection)
         columns = [column["name"] for column in found.get_columns("users")]
         pointed_at = {
             name: {key["referred_table"] for key in found.get_foreign_keys(name)} for name in found.get_table_names()
@@ -161,7 +160,7 @@ def test_forgetting_leaves_no_row(make_host, database, side_table):
         one.begin()
     before = rows_of(host, person.user_id)
     person.auth.forget(person.user_id)
-    users: Table = host.users.__table__
+    users = host.users.__table__
     with host.engine.connect() as connection:
         row = connection.execute(select(users).where(users.c.id == person.user_id)).one()._mapping
 
@@ -181,7 +180,7 @@ def test_the_host_can_delete_a_user(make_host, database, side_table):
     person = enrolled(host)
     person.sign_in("a session")
     person.begin()
-    users: Table = host.users.__table__
+    users = host.users.__table__
     with host.engine.begin() as connection:
         connection.execute(delete(users).where(users.c.id == person.user_id))
     person.auth.forget(person.user_id)
