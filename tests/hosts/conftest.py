@@ -1,5 +1,6 @@
 """The hosts on each database."""
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -16,17 +17,18 @@ def key() -> str:
 
 
 @pytest.fixture(scope="session")
-def fresh_place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Place]:
-    """A new empty database of the kind that is named."""
+def place_of(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Place]:
+    """The database of a host, by its letter and the kind of the database: one for all tests, which share no people."""
 
-    def fresh_place(kind: str) -> Place:
+    @functools.cache
+    def place_of(letter: str, kind: str) -> Place:
         if kind == "sqlite":
-            path = tmp_path_factory.mktemp("hosts") / "host.sqlite"
+            path = tmp_path_factory.mktemp("hosts") / f"{letter}.sqlite"
             return Place(kind, f"sqlite:///{path}", f"sqlite+aiosqlite:///{path}")
         database = request.getfixturevalue(kind).fresh_database()
         return Place(kind, database.sync_url, database.async_url)
 
-    return fresh_place
+    return place_of
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql", "mariadb"])
@@ -44,8 +46,8 @@ def letter(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def running_host(letter: str, database: str, fresh_place: Callable[[str], Place], key: str) -> Iterator[Host]:
-    with running(KINDS[letter], fresh_place(database), key) as host:
+def running_host(letter: str, database: str, place_of: Callable[[str, str], Place], key: str) -> Iterator[Host]:
+    with running(KINDS[letter], place_of(letter, database), key) as host:
         yield host
 
 
@@ -63,12 +65,12 @@ def ann(host: Host) -> Person:
 
 
 @pytest.fixture
-def variant(fresh_place: Callable[[str], Place], key: str, tmp_path: Path) -> Iterator[Callable[..., Host]]:
+def variant(place_of: Callable[[str, str], Place], key: str, tmp_path: Path) -> Iterator[Callable[..., Host]]:
     """Hosts in which their author did a few things otherwise."""
     with ExitStack() as stack:
 
         def variant(letter: str, edits: Mapping[str, str], database: str = "sqlite", kind: Kind | None = None) -> Host:
             path = edited(KINDS[letter].file, edits, tmp_path)
-            return stack.enter_context(running(kind or KINDS[letter], fresh_place(database), key, path))
+            return stack.enter_context(running(kind or KINDS[letter], place_of(letter, database), key, path))
 
         yield variant

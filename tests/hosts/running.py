@@ -23,6 +23,7 @@ from sqlmodel import SQLModel
 from starlette.testclient import TestClient
 
 from twofold import TwoFactorAuth
+from twofold.core.totp import TypedCode
 from twofold.fastapi import TwoFactor
 from twofold.testing import Phone, StoppedClock, enroll
 from twofold.testing.clock import NOON
@@ -237,8 +238,13 @@ class Person:
         return browser
 
     def enrolled(self) -> Self:
-        """With a phone, whose first code was shown a step ago."""
-        self.enroll(self.browser())
+        """With a phone, whose first code was shown a step ago; past HTTP, and no session is there."""
+        begun = self.host.use(lambda auth: auth.totp.set_up(self.id))
+        self.phone = Phone(begun.secret, self.host.clock)
+        first = TypedCode(self.phone.code())
+        confirmed = self.host.use(lambda auth: auth.totp.confirm(self.id, first))
+        self.host.use(lambda auth: auth.sessions.paid(self.id, confirmed.proved.debt))
+        self.phone.backup_codes = list(confirmed.backup_codes or ())
         self.host.clock.forward(seconds=30)
         return self
 

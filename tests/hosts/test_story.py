@@ -8,6 +8,7 @@ from httpx2 import Response
 from sqlalchemy import func, select
 
 from tests.hosts.running import PASSWORD, PREFIX, Browser, Host, Person
+from twofold.testing import enroll
 
 PROBLEM = "urn:twofold:problem:"
 CHALLENGE = 'Bearer error="insufficient_user_authentication", acr_values="urn:twofold:aal2", max_age="300"'
@@ -67,6 +68,14 @@ def test_enrolling(host: Host, ann: Person):
     assert not other.is_signed_in()
     assert browser.is_signed_in()
     assert browser.pays_out()
+
+
+def test_enrolling_a_stranger(host: Host):
+    """
+    Who is not signed in enrolls nothing, and the helper for tests shows the answer.
+    """
+    with pytest.raises(AssertionError, match=r"^401: .*urn:twofold:problem:not-signed-in"):
+        enroll(Browser(host), clock=host.clock)
 
 
 def test_signing_in_in_two_steps(host: Host, ann: Person):
