@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, StaticPool, create_engine, event, func, select, text
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from tests.store.hosts import DATABASES, KEYS, enrolled, users_of
 from twofold import ConfigurationError, TwoFactorAuth, Unavailable
 from twofold.core.totp import time_step_at
-from twofold.sqlalchemy import SqlAlchemyStore
+from twofold.sqlalchemy import SqlAlchemyStore, TwoFactorMixin
 from twofold.testing import StoppedClock
 from twofold.testing.clock import NOON
 
@@ -116,6 +117,42 @@ def test_closing_leaves_the_hosts_pool(make_host, share_pool):
 
     assert found == 1
     assert person.row.enabled
+
+
+def test_a_database_in_memory_for_each_thread_is_refused_on_an_event_loop():
+    """
+    An engine that has another database in memory in each thread is told what to write instead.
+    """
+    engine = create_engine("sqlite://")
+    auth = TwoFactorAuth(issuer="Acme", keys=KEYS, store=SqlAlchemyStore(engine, users_of(int)), clock=StoppedClock())
+
+    with pytest.raises(ConfigurationError, match="StaticPool"):
+        asyncio.run(auth.run(lambda auth: auth.enrollment.status(7)))
+    engine.dispose()
+
+
+def test_a_user_without_a_name_is_shown_by_the_id():
+    """
+    Where the host lets the account's column be empty, the authenticator app shows the user's id.
+    """
+
+    class Base(DeclarativeBase):
+        pass
+
+    class Nameless(TwoFactorMixin, Base):
+        __tablename__ = "users"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        email: Mapped[str | None]
+
+    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    store = SqlAlchemyStore(engine, Nameless)
+    Base.metadata.create_all(engine)
+    with engine.begin() as connection:
+        connection.execute(Nameless.__table__.insert().values(id=7))
+    found = store.read(lambda tx: tx.account(7))
+    engine.dispose()
+
+    assert found == "7"
 
 
 @pytest.mark.parametrize("asynchronous", [False, True])

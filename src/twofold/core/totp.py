@@ -125,7 +125,7 @@ def otpauth_uri(secret: TotpSecret, *, issuer: str, account: str) -> str:
 
     Nothing in *issuer* or *account* can end its field: all but letters, digits and `_.-~` is percent-encoded.
     """
-    label = f"{quote(issuer, safe='')}:{quote(account[:MAX_LABEL_CHARACTERS], safe='')}"
+    label = f"{quote(issuer, safe='')}:{quote(account[:MAX_LABEL_CHARACTERS], safe='', errors='replace')}"
     return (
         f"otpauth://totp/{label}?secret={secret.base32}&issuer={quote(issuer, safe='')}"
         f"&algorithm={secret.algorithm}&digits={secret.digits}&period={secret.period}"

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.pool import SingletonThreadPool
 
 from twofold.errors import ConfigurationError, TwofoldError, Unavailable
 from twofold.service.ports import Transaction, Transactions
@@ -93,7 +94,17 @@ class SqlAlchemyStore:
         return _SqlTransactions(self._engine.connect, self._statements)
 
     async def run(self, use_case: Callable[[Transactions], T]) -> T:
-        """From an event loop: in a thread over an Engine, in a greenlet over an AsyncEngine."""
+        """
+        From an event loop: in a thread over an Engine, in a greenlet over an AsyncEngine.
+
+        Raises:
+            ConfigurationError: The engine has another database in memory for each thread.
+        """
+        if isinstance(self._engine.pool, SingletonThreadPool):
+            raise ConfigurationError(
+                "SQLite in memory is another database in each thread. Write create_engine('sqlite://', "
+                "poolclass=StaticPool, connect_args={'check_same_thread': False})."
+            )
         loop = asyncio.get_running_loop()
         # Here, and not in the pool, is where requests queue up: a pool's queue gives up, and a thread's costs one.
         async with self._gates.setdefault(loop, asyncio.Semaphore(self._at_once)):

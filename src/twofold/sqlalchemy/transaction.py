@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from twofold.core.assurance import ProvedSession
 from twofold.core.enrollment import Enrollment
 from twofold.core.events import Event
+from twofold.core.sealing import user_text
 from twofold.core.sign_in import PendingSignIn
 from twofold.errors import UnknownUser
 from twofold.service.ports import UserId
@@ -72,7 +73,8 @@ class SqlTransaction:
         row = self._execute(self._statements.account, p_user=user_id).first()
         if row is None:
             raise UnknownUser
-        return str(row.account)
+        # A host may let the name be missing; a set-up needs one.
+        return user_text(user_id) if row.account is None else str(row.account)
 
     def record(self, event: Event) -> None:
         self._connection.execute(self._statements.add_event, event_parameters_of(event))
