@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.routing import NoMatchFound
@@ -77,10 +77,13 @@ def sign_in_dependency(host: Host, check_password: Callable[..., Any]) -> Callab
 
     async def sign_in(
         request: Request,
+        response: Response,
         user_id: Annotated[Any, Depends(check_password)],
         sessions: Annotated[Any, Depends(host.sessions)],
         code: Annotated[str | None, Depends(totp_header)],
     ) -> BaseModel:
+        # On a route of the host's own too.
+        response.headers.update(PRIVATE_HEADERS)
         address = client_address(request)
         try:
             begun = await host.auth.run(lambda auth: auth.sign_in.begin(user_id, code), client_address=address)
