@@ -137,7 +137,8 @@ class TokenSessions:
         """Start a session; what it has proved, the library remembers."""
         auth, token = self.request.app.state.two_factor.auth, secrets.token_urlsafe(32)
         now, expires_at = auth.clock.now(), auth.clock.now() + auth.policy.session_life
-        client = self.request.headers.get("user-agent", "")[:200]
+        # Not every database takes a control character.
+        client = "".join(filter(str.isprintable, self.request.headers.get("user-agent", "")))[:200]
         moments = {"created_at": now, "last_seen_at": now, "expires_at": expires_at}
         self.db.add(UserSession(token_hash=hashed(token), user_id=user_id, client=client, **moments))
         await self.db.commit()
