@@ -1,0 +1,297 @@
+"""One's own sessions, password and account."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import insert
+
+from app.models.user import UserSession
+from tests.http.problems import assert_private, problem_of, slug_of
+from tests.http.test_sessions import alive, sessions_of
+from tests.http.test_sign_in import as_bearer, finish, sign_in
+from tests.http.victim import ACCOUNT, LOGIN, PASSWORD_CHANGE, SESSION, SESSIONS
+from tests.http.world import PASSWORD, PASSWORD_HASH, Person, World
+from twofold.core.events import Event
+
+NEW_PASSWORD = "battery staple horse correct"
+
+
+def listed(person: Person, **query: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = person.world.get(SESSIONS, headers=person.bearer, params=query).json()
+    return answer
+
+
+def change(person: Person, *, code: str | None = None, **body: str) -> Any:
+    headers = person.bearer if code is None else person.bearer | {"X-TOTP-Code": code}
+    return person.world.post(
+        PASSWORD_CHANGE, json={"current_password": PASSWORD, "new_password": NEW_PASSWORD} | body, headers=headers
+    )
+
+
+def leave(person: Person, password: str = PASSWORD, *, code: str | None = None) -> Any:
+    headers = person.bearer if code is None else person.bearer | {"X-TOTP-Code": code}
+    return person.world.request("DELETE", ACCOUNT, json={"password": password}, headers=headers)
+
+
+def test_the_list_of_sessions(each_world: World):
+    """
+    The list shows one's own live sessions, the newest first, what they called themselves, and nothing that opens one.
+    """
+    person = each_world.registered()
+    each_world.post(LOGIN, json=person.password, headers={"User-Agent": "an old phone"})
+    each_world.clock.forward(minutes=61)
+    each_world.post(LOGIN, json=person.password, headers={"User-Agent": "a browser" + "!" * 500})
+    each_world.clock.forward(minutes=1)
+    person.token, other = sign_in(person).json()["access_token"], each_world.signed_in()
+
+    answer = each_world.get(SESSIONS, headers=person.bearer)
+
+    assert_private(answer)
+    assert answer.json()["next_cursor"] is None
+    newest, older = answer.json()["items"]
+    assert set(newest) == {"id", "current", "client", "created_at", "last_seen_at", "expires_at"}
+    assert (newest["current"], older["current"]) == (True, False)
+    assert (older["client"][:9], len(older["client"])) == ("a browser", 200)
+    assert newest["created_at"] == "2030-01-01T13:02:00Z"
+    assert person.token not in answer.text
+    assert len(listed(other)["items"]) == 1
+
+
+def test_strange_clients(each_world: World):
+    """
+    Whatever a client calls itself, it signs in.
+    """
+    person = each_world.registered()
+    headers = [(b"Content-Type", b"application/json"), (b"User-Agent", b"\x00\xff\xfe\xf0\x9f\x98\x80 %s' --")]
+    body = b'{"email": "%s", "password": "%s"}' % (person.email.encode(), PASSWORD.encode())
+
+    answer = each_world.ask(LOGIN, headers, chunks=[body])
+
+    assert answer.status_code == 200
+    person.token = answer.json()["access_token"]
+    assert len(listed(person)["items"]) == 1
+
+
+def test_many_sessions(world: World):
+    """
+    More sessions than a page holds come page by page, each once.
+    """
+    person = world.signed_in()
+    now = world.clock.now()
+    for number in range(119):
+        values = {"user_id": person.id, "created_at": now, "last_seen_at": now, "expires_at": now.replace(day=2)}
+        world.execute(insert(UserSession).values(token_hash=f"{person.id} {number}", **values))
+
+    first = listed(person)
+    second = listed(person, cursor=first["next_cursor"])
+    third = listed(person, cursor=second["next_cursor"])
+
+    assert [len(page["items"]) for page in (first, second, third)] == [50, 50, 20]
+    assert third["next_cursor"] is None
+    ids = [item["id"] for page in (first, second, third) for item in page["items"]]
+    assert ids == sorted(set(ids), reverse=True)
+
+
+@pytest.mark.parametrize("cursor", ["", "0", "-1", "x", "1.5", "9" * 30, "2147483648", "\x00", "１"])  # noqa: RUF001 - the point of it
+def test_strange_cursors(each_world: World, cursor: str):
+    """
+    A cursor that no page gave is refused.
+    """
+    person = each_world.signed_in()
+
+    answer = each_world.get(SESSIONS, headers=person.bearer, params={"cursor": cursor})
+
+    problem_of(answer, "invalid-request")
+
+
+def test_ending_a_session(each_world: World):
+    """
+    Ending one session ends it, and no other.
+    """
+    person = each_world.signed_in()
+    token = person.session()
+    [newest, _] = listed(person)["items"]
+
+    answer = each_world.request("DELETE", f"{SESSIONS}/{newest['id']}", headers=person.bearer)
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert_private(answer)
+    assert [alive(person, each) for each in (token, person.token)] == [False, True]
+
+
+def test_ending_a_session_of_somebody_else(each_world: World):
+    """
+    Another user's session is not there, as one that never was is not.
+    """
+    person, other = each_world.signed_in(), each_world.signed_in()
+    [theirs] = listed(other)["items"]
+
+    answers = [
+        each_world.request("DELETE", f"{SESSIONS}/{number}", headers=person.bearer)
+        for number in (theirs["id"], 2_147_483_647)
+    ]
+
+    assert [slug_of(answer) for answer in answers] == ["not-found"] * 2
+    assert answers[0].content == answers[1].content
+    assert alive(other, other.token)
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", "1.5", "9" * 30, "2147483648", "%00", "%D9%A1"])
+def test_strange_ids(each_world: World, number: str):
+    """
+    What is no id of a session is refused.
+    """
+    person = each_world.signed_in()
+
+    answer = each_world.request("DELETE", f"{SESSIONS}/{number}", headers=person.bearer)
+
+    assert slug_of(answer) in {"invalid-request", "not-found"}
+    assert alive(person, person.token)
+
+
+def test_changing_the_password(each_world: World):
+    """
+    After a change of the password all sessions have ended, the old password opens nothing, and the new one does.
+    """
+    person = each_world.signed_in()
+    tokens = [person.token, person.session()]
+
+    answer = change(person)
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert [alive(person, token) for token in tokens] == [False] * 2
+    assert sessions_of(person) == 0
+    problem_of(sign_in(person), "sign-in-failed")
+    new = each_world.post(LOGIN, json={"email": person.email, "password": NEW_PASSWORD})
+    assert alive(person, new.json()["access_token"])
+
+
+def test_changing_the_password_asks_for_the_second_factor(each_world: World):
+    """
+    Where a second factor is on, a stale session changes no password, and a code beside the request lets it.
+    """
+    person = each_world.enrolled()
+    each_world.clock.forward(minutes=6)
+
+    stale = change(person)
+    with_code = change(person, code=person.code())
+
+    problem_of(stale, "step-up-required")
+    assert with_code.status_code == 204
+
+
+def test_a_wrong_password_changes_nothing(each_world: World):
+    """
+    Who does not know the password does not change it, and ends nothing.
+    """
+    person = each_world.signed_in()
+    before = person.kept()
+
+    answer = change(person, current_password="a wrong one")
+
+    problem_of(answer, "sign-in-failed")
+    assert person.kept() == before
+    assert alive(person, person.token)
+
+
+def test_a_new_password_ends_what_was_begun_with_the_old(each_world: World):
+    """
+    A sign-in and a set-up that were begun before are dead (G6).
+    """
+    person = each_world.enrolled()
+    token = person.sign_in_token()
+    person.post("/setup", {"replace": True})
+
+    change(person)
+
+    problem_of(finish(person, token, code=person.next_code()), "sign-in-token-dead")
+    assert person.row()["totp_pending_secret"] is None
+    assert person.row()["twofa_enabled"]
+
+
+def test_a_sign_in_beside_a_change_of_the_password(each_world: World):
+    """
+    A session that the old password starts at the very moment of the change does not outlive it.
+    """
+    person = each_world.registered()
+    person.token = person.session()
+    started: list[str] = []
+
+    def sign_in_too(event: Event) -> None:
+        if event.kind == "password_changed" and not started:
+            started.append(person.session())
+
+    each_world.auth.on_event = sign_in_too
+    try:
+        change(person)
+    finally:
+        each_world.auth.on_event = each_world.events.append
+
+    assert len(started) == 1
+    assert not alive(person, started[0])
+    assert sessions_of(person) == 0
+
+
+def test_leaving(each_world: World):
+    """
+    Who leaves leaves nothing behind that could be found by the user, and signs in nowhere.
+    """
+    person, neighbour = each_world.enrolled(), each_world.enrolled()
+    neighbours = neighbour.kept()
+    token = person.sign_in_token()
+    person.post("/setup", {"replace": True})
+
+    answer = leave(person)
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert {table: rows for table, rows in person.kept().items() if rows} == {}
+    problem_of(each_world.get(SESSION, headers=person.bearer), "not-signed-in")
+    problem_of(finish(person, token, code=person.code()), "sign-in-token-dead")
+    problem_of(sign_in(person), "sign-in-failed")
+    assert neighbour.kept() == neighbours
+
+
+def test_leaving_asks_for_the_second_factor(each_world: World):
+    """
+    Where a second factor is on, neither a stale session nor a wrong password deletes the account.
+    """
+    person = each_world.enrolled()
+    wrong = leave(person, "a wrong one")
+    each_world.clock.forward(minutes=6)
+
+    stale = leave(person)
+    with_code = leave(person, code=person.code())
+
+    problem_of(wrong, "sign-in-failed")
+    problem_of(stale, "step-up-required")
+    assert with_code.status_code == 204
+
+
+def test_an_address_is_free_again(each_world: World):
+    """
+    After leaving, the address may be registered again, and begins anew.
+    """
+    person = each_world.enrolled()
+    leave(person)
+
+    each_world.post("/api/auth/register", json={"email": person.email, "password": NEW_PASSWORD})
+    answer = each_world.post(LOGIN, json={"email": person.email, "password": NEW_PASSWORD})
+
+    assert answer.json()["status"] == "signed_in"
+    status = each_world.get("/api/auth/2fa/status", headers=as_bearer(answer.json()["access_token"]))
+    assert status.json()["enabled"] is False
+
+
+def test_hashes_are_salted(each_world: World):
+    """
+    Two people with one password have two hashes, by Argon2id.
+    """
+    people = [each_world.registered() for _ in range(2)]
+    for person in people:
+        person.token = person.session()
+        change(person)
+
+    hashes = [person.row()["hashed_password"] for person in people]
+
+    assert hashes[0] != hashes[1]
+    assert all(each.startswith("$argon2id$v=19$m=19456,t=2,p=1$") for each in [*hashes, PASSWORD_HASH])
