@@ -1,5 +1,6 @@
 """Where a database cannot bring transactions in line, ours begin again, and nobody hears of it."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,8 +30,24 @@ def store(place: Place, people: People) -> Iterator[SqlAlchemyStore]:
     store._engine.dispose()
 
 
+def synchronously(people: People, work: "Work") -> None:
+    people.store.transact(work)
+
+
+def asynchronously(people: People, work: "Work") -> None:
+    async def run() -> None:
+        engine = people.place.async_engine()
+        store = people.place.store(engine)
+        await store.run(lambda transactions: transactions.transact(work))
+        await store.close()
+        await engine.dispose()
+
+    asyncio.run(run())
+
+
 @servers
-def test_a_deadlock_is_not_heard_of(place: Place, people: People):
+@pytest.mark.parametrize("transact", [synchronously, asynchronously])
+def test_a_deadlock_is_not_heard_of(place: Place, people: People, transact: Callable[[People, "Work"], None]):
     """
     A transaction of ours that a deadlock with the host's ends begins again, and happens once.
     """
@@ -43,7 +60,7 @@ def test_a_deadlock_is_not_heard_of(place: Place, people: People):
             _touch(place, connection, hosts, *others)  # MariaDB ends the one that has changed less: us.
             the_host_holds.set()
             assert we_hold.wait(PATIENCE_SECONDS)
-            _wait_until_somebody_waits(connection)  # PostgreSQL ends the one that has waited for a second first: us.
+            _let_us_wait_first(connection)
             _touch(place, connection, ours)
 
     def work(tx: Transaction) -> None:
@@ -55,7 +72,7 @@ def test_a_deadlock_is_not_heard_of(place: Place, people: People):
 
     with ThreadPoolExecutor() as threads:
         other = threads.submit(host)
-        people.store.transact(work)
+        transact(people, work)
         other.result()
 
     assert tries == ["one"] * 2
@@ -156,13 +173,15 @@ def _touch(place: Place, connection: Connection, *user_ids: int) -> None:
         connection.execute(update(place.user).where(place.user.id == user_id).values(email=email))
 
 
-def _wait_until_somebody_waits(connection: Connection) -> None:
+def _let_us_wait_first(connection: Connection) -> None:
+    """PostgreSQL ends whoever is the first to have waited for a second; so the host gives us a start of half of one."""
     if connection.dialect.name != "postgresql":
         return
     waiting = "SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND datname = %s"
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not connection.exec_driver_sql(waiting, (connection.engine.url.database,)).scalar_one():
         assert time.monotonic() < deadline
+    connection.exec_driver_sql("SELECT pg_sleep(0.5)")
 
 
 def _number_of(connection: Connection) -> int:
