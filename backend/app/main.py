@@ -12,7 +12,7 @@ from importlib.metadata import version
 import uvicorn
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
-from sqlalchemy import or_, select, text
+from sqlalchemy import or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.database import BACKEND, make_engine, migrate
@@ -20,6 +20,7 @@ from app.models.user import User
 from app.routes.auth import TokenSessions, auth_routes, current_session
 from app.utils.two_factor_auth import make_store, make_two_factor_auth
 from twofold import ConfigurationError, Unavailable
+from twofold.core.sealing import Purpose
 from twofold.fastapi import TwoFactor
 from twofold.fastapi.errors import install_problem_details
 from twofold.fastapi.openapi import problems
@@ -84,12 +85,15 @@ async def healthz() -> dict[str, str]:
 
 @health.get("/readyz", summary="Requests can be served", responses=problems(Unavailable))
 async def readyz(request: Request) -> dict[str, str]:
-    """The database answers; otherwise 503."""
+    """The database answers and the key opens what is sealed, by a sample; otherwise 503."""
+    sample = select(User.id, User.totp_secret).where(User.totp_secret.is_not(None)).limit(1)
     try:
         async with request.app.state.engine.connect() as connection:
-            await connection.execute(text("SELECT 1"))
+            sealed = (await connection.execute(sample)).first()
     except (SQLAlchemyError, OSError) as error:
         raise Unavailable from error
+    if sealed:
+        request.app.state.two_factor.auth.keys.open_sealed(sealed.totp_secret, Purpose.TOTP_SECRET, sealed.id)
     return {"status": "ready"}
 
 

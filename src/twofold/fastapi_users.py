@@ -8,11 +8,19 @@ their token through it.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
+from uuid import uuid4
 
 from fastapi import Depends, Request, Response
 from fastapi_users import FastAPIUsers, models
-from fastapi_users.authentication import AuthenticationBackend, BearerTransport, CookieTransport, Strategy
+from fastapi_users.authentication import (
+    AuthenticationBackend,
+    BearerTransport,
+    CookieTransport,
+    JWTStrategy,
+    Strategy,
+)
 from fastapi_users.authentication.transport.bearer import BearerResponse
+from fastapi_users.jwt import generate_jwt
 from fastapi_users.manager import BaseUserManager
 from fastapi_users.types import DependencyCallable
 
@@ -113,10 +121,23 @@ class _OneSession:
     end: EndAll
 
     async def start(self, user_id: Any, assurance: Assurance) -> SignedIn:  # noqa: ARG002 - the port
-        return SignedIn(user_id, await self.strategy.write_token(self.user))
+        return SignedIn(user_id, await written(self.strategy, self.user))
 
     async def end_all(self, user_id: Any) -> None:
         await call(self.end, user_id)
+
+
+async def written(strategy: Strategy[Any, Any], user: Any) -> str:
+    """
+    A token that no other session has.
+
+    Two of `JWTStrategy`'s own that are written for a user within one second are the same text, and so would be one
+    session: a password alone would share what another session has proved. Ours have an id (RFC 7519, 4.1.7).
+    """
+    if not isinstance(strategy, JWTStrategy):
+        return str(await strategy.write_token(user))
+    claims = {"sub": str(user.id), "aud": strategy.token_audience, "jti": uuid4().hex}
+    return str(generate_jwt(claims, strategy.encode_key, strategy.lifetime_seconds, algorithm=strategy.algorithm))
 
 
 def two_factor_for(
@@ -133,8 +154,7 @@ def two_factor_for(
         auth: The use cases.
         users: The application's.
         backend: The application's, with `guarded(auth, get_strategy)`.
-        end_all: Ends every session of a user id, now. With `JWTStrategy`: `tokens_expire(minutes=15)`; two of its
-            tokens that are written for a user within one second are equal, and so are one session.
+        end_all: Ends every session of a user id, now. With `JWTStrategy`: `tokens_expire(minutes=15)`.
 
     Raises:
         ConfigurationError: A backend of *users* writes tokens for a password alone or is guarded by another *auth*, its
@@ -182,7 +202,7 @@ def _sessions_of(users: FastAPIUsers[Any, Any], backend: AuthenticationBackend[A
             user = await self.manager.get(user_id)
             if not user.is_active:
                 raise SignInFailed
-            return str(await self.strategy.write_token(user))
+            return await written(self.strategy, user)
 
     class BearerSessions(Sessions):
         async def start(self, user_id: Any, assurance: Assurance) -> SignedIn[BearerResponse]:  # noqa: ARG002 - the port

@@ -42,6 +42,7 @@ class User(TwoFactorMixin, Base):
     """A person with an e-mail address, a password and perhaps a second factor."""
 
     __tablename__ = "users"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - nobody gets the id of somebody who left
 
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(EMAIL, unique=True)

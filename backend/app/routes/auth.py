@@ -17,9 +17,11 @@ from twofold import Assurance
 from twofold.errors import Forbidden, InvalidRequest, NotFound, NotSignedIn, SignInFailed, StepUpRequired, Unavailable
 from twofold.fastapi import SignedIn, TwoFactor
 from twofold.fastapi.cores import on_a_core
+from twofold.fastapi.host import CurrentSession
 from twofold.fastapi.openapi import CODE_REFUSED, problems
 from twofold.fastapi.requests import JsonBody, TwofoldRoute
 from twofold.fastapi.schemas import Strict
+from twofold.fastapi.sessions import CheckedPassword
 
 EMAIL_MAX = 254  # Characters (RFC 5321, 4.5.3.1.3, less the brackets).
 PAGE = 50  # Sessions a page.
@@ -150,19 +152,19 @@ class TokenSessions:
         await self.db.commit()
 
 
-async def verify_password(db: Db, password: str, **user: str | int) -> int:
-    """The id of the user whose password this is; `SignInFailed`, in the same time, for unknown and wrong."""
-    found = (await db.execute(select(User.id, User.hashed_password).filter_by(**user))).first()
+async def verify_password(db: Db, password: str, **user: str | int) -> CheckedPassword:
+    """Whose password this is; `SignInFailed`, in the same time, for unknown and wrong."""
+    found = (await db.execute(select(User.id, User.hashed_password, User.twofa_epoch).filter_by(**user))).first()
     await db.rollback()  # The connection goes back before the hash takes its time.
     # A hash of another kind, as an older application may have left it, opens for nobody.
     known = found.hashed_password if found and is_hash(found.hashed_password) else DUMMY_HASH
     if not await on_a_core(lambda: PASSWORDS.verify(password, known)) or found is None or known is DUMMY_HASH:
         raise SignInFailed
-    return int(found.id)
+    return CheckedPassword(found.id, found.twofa_epoch)
 
 
-async def check_password(body: GivenCredentials, db: Db) -> int:
-    """The id of the user with these credentials, for the library."""
+async def check_password(body: GivenCredentials, db: Db) -> CheckedPassword:
+    """Whose credentials these are, for the library."""
     # Not every database can be asked for a control character; no address has one.
     return await verify_password(db, body.password, email=body.address if body.address.isprintable() else "")
 
@@ -199,14 +201,9 @@ def auth_routes(two_factor: TwoFactor[Token]) -> APIRouter:
 
 def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
     """Add the routes that show and end sessions."""
-    signed_in = [Depends(two_factor.signed_in)]
+    signed_in, told = [Depends(two_factor.signed_in)], problems(NotSignedIn, Unavailable)
 
-    @router.get(
-        "/session",
-        summary="Who is signed in",
-        dependencies=signed_in,
-        responses=problems(NotSignedIn, Unavailable),
-    )
+    @router.get("/session", summary="Who is signed in", dependencies=signed_in, responses=told)
     async def session(db: Db, row: CurrentRow, proved: Annotated[Assurance, Depends(two_factor.assurance)]) -> Session:
         """With what this session has proved."""
         email = await db.scalar(select(User.email).filter_by(id=row.user_id))
@@ -253,13 +250,7 @@ def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
         await db.execute(delete(UserSession).filter_by(**own))
         await db.commit()
 
-    @router.post(
-        "/logout",
-        summary="Sign out",
-        status_code=204,
-        dependencies=signed_in,
-        responses=problems(NotSignedIn, Unavailable),
-    )
+    @router.post("/logout", summary="Sign out", status_code=204, dependencies=signed_in, responses=told)
     async def logout(db: Db, row: CurrentRow) -> None:
         """Ends this session."""
         await db.execute(delete(UserSession).filter_by(id=row.id))
@@ -269,6 +260,7 @@ def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
 def add_account_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
     """Add the routes that ask for the password, and for the second factor where there is one."""
     auth, ask = two_factor.auth, [Depends(two_factor.require_second_factor(if_enabled=True))]
+    Current = Annotated[CurrentSession, Depends(two_factor.host.current)]  # noqa: N806 - a type
     told = problems(NotSignedIn, StepUpRequired, InvalidRequest, SignInFailed, *CODE_REFUSED, Unavailable)
 
     @router.post("/password", summary="Change the password", status_code=204, dependencies=ask, responses=told)
@@ -276,26 +268,33 @@ def add_account_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
         db: Db,
         row: CurrentRow,
         body: Annotated[PasswordChange, Depends(JsonBody(PasswordChange))],
+        current: Current,
         sessions: Annotated[TokenSessions, Depends()],
     ) -> None:
         """All sessions end, this one too: sign in with the new password."""
         if errors := password_faults(body.new_password, "new_password"):
             raise InvalidRequest(errors=errors)
-        user_id = await verify_password(db, body.current_password, id=row.user_id)
+        user_id, epoch = row.user_id, current.state.epoch
+        await verify_password(db, body.current_password, id=user_id)
         new_hash = await on_a_core(lambda: PASSWORDS.hash(body.new_password))
-        # Owed before the change, so that sessions end also if this process dies after it; raised again after it, so
-        # that nothing begun in between with the old password goes on.
-        await auth.run(lambda auth: auth.password_changed(user_id, end_sessions=True))
+        # Owed before the change, so that sessions end also if this process dies after it, and only if nothing changed
+        # since this request was let in; raised again after it, for what began in between with the old password.
+        await auth.run(lambda auth: auth.password_changed(user_id, end_sessions=True, epoch=epoch))
         await db.execute(update(User).filter_by(id=user_id).values(hashed_password=new_hash))
         await db.commit()
         debt = await auth.run(lambda auth: auth.password_changed(user_id, end_sessions=True))
         await two_factor.end_sessions(sessions, user_id, debt)
 
     @router.delete("/account", summary="Leave", status_code=204, dependencies=ask, responses=told)
-    async def leave(db: Db, row: CurrentRow, body: Annotated[Leaving, Depends(JsonBody(Leaving))]) -> None:
+    async def leave(
+        db: Db, row: CurrentRow, body: Annotated[Leaving, Depends(JsonBody(Leaving))], current: Current
+    ) -> None:
         """Deletes the account and everything that is kept about it."""
-        user_id = await verify_password(db, body.password, id=row.user_id)
-        await auth.run(lambda auth: auth.forget(user_id))
+        user_id, epoch = row.user_id, current.state.epoch
+        await verify_password(db, body.password, id=user_id)
+        # As above; and nothing is taken away before the account itself is.
+        await auth.run(lambda auth: auth.password_changed(user_id, end_sessions=True, epoch=epoch))
         await db.execute(delete(UserSession).filter_by(user_id=user_id))
         await db.execute(delete(User).filter_by(id=user_id))
         await db.commit()
+        await auth.run(lambda auth: auth.forget(user_id))

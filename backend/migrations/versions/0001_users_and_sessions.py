@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("email", EMAIL, nullable=False, unique=True),
         sa.Column("hashed_password", sa.String(255), nullable=False),
+        sqlite_autoincrement=True,  # nobody gets the id of somebody who left
         if_not_exists=True,  # an application that is older than its revisions has them
     )
     op.create_table(

@@ -55,7 +55,8 @@ class Attempts:
         """Until when *factor* must wait at the moment *at*, if it must."""
         if self.locked_until is None or at >= self.locked_until or not waits(factor, policy):
             return None
-        return self.locked_until
+        # Longer than any wait: it was set while the clock was ahead (G17).
+        return None if self.locked_until - at > policy.longest_wait else self.locked_until
 
     def failed(self, factor: Factor, at: datetime, policy: Policy) -> "Attempts":
         """One more failure of *factor*: the count grows, and may set a wait."""
@@ -65,6 +66,10 @@ class Attempts:
         if not wait or not waits(factor, policy):
             return counted
         return replace(counted, locked_until=at + wait)
+
+    def renewed(self, factor: Factor, policy: Policy) -> "Attempts":
+        """*factor* was enrolled anew: a count of its own begins again; the one count of all factors does not."""
+        return self if policy.one_count else self.succeeded(factor, policy)
 
     def succeeded(self, factor: Factor, policy: Policy) -> "Attempts":
         """A success of *factor*: its own count begins again, no other (NIST SP 800-63B-4, 3.2.2)."""

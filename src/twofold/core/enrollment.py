@@ -73,6 +73,14 @@ class Enrollment:
         """A change of factor or password: the epoch grows, and a set-up begun before dies."""
         return replace(self, epoch=self.epoch + 1, pending_secret=None, pending_until=None)
 
+    def owing(self, at: datetime) -> "Enrollment":
+        """All sessions are to end (G8), and nothing else changes; the debt is told apart by its microsecond."""
+        return replace(self, end_sessions=int(at.timestamp() * 1_000_000))
+
+    def with_backup_codes(self, codes: Sealed, policy: Policy) -> "Enrollment":
+        """A new set in place of any other; what was counted against the old one is gone with it."""
+        return replace(self, backup_codes=codes, attempts=self.attempts.renewed(Factor.BACKUP_CODE, policy))
+
     def changed(self) -> "Enrollment":
         """A change of factor: beyond the epoch, all sessions are to end (G8)."""
         return replace(self.outlived(), end_sessions=self.epoch + 1)

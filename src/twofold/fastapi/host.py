@@ -86,7 +86,10 @@ class Host:
                 raise NotSignedIn from None
             # The one guard of G8 after a crash: no session that should have ended gets past here.
             if state.debt:
-                await self.end_sessions(sessions, user_id, state.debt)
+                # Looked at again at the last moment: whoever incurred it may have paid, and started a session since.
+                again = await self.auth.run(lambda auth: auth.sessions.state(user_id, session_id))
+                if again.debt:
+                    await self.end_sessions(sessions, user_id, again.debt)
                 raise NotSignedIn
             return CurrentSession(signed_in, state, sessions, client_address(request))
 
@@ -111,8 +114,15 @@ class Host:
         Raises:
             SignInTokenDead: Factor or password changed meanwhile; the session has ended again.
         """
-        if proved.debt:
-            await self.end_sessions(sessions, proved.user_id, proved.debt)
+        try:
+            if proved.debt:
+                await self.end_sessions(sessions, proved.user_id, proved.debt)
+            await self.auth.run(lambda auth: auth.sessions.still_holds(proved))
+            return await self._start(sessions, proved)
+        except UnknownUser:
+            raise SignInTokenDead from None
+
+    async def _start(self, sessions: Sessions[Any], proved: Proved) -> SignedIn[Any]:
         signed_in: SignedIn[Any] = await call(sessions.start, proved.user_id, proved.assurance)
         try:
             await self.auth.run(lambda auth: auth.sessions.started(proved, signed_in.session_id))

@@ -117,7 +117,9 @@ def refuse_cross_site(request: Request) -> None:
         Problem: `Sec-Fetch-Site` says so, or, where that is missing, `Origin`.
     """
     headers = request.headers
-    if request.method in SAFE_METHODS or "cookie" not in headers or "authorization" in headers:
+    # A browser adds only Basic by itself, so only a bearer token says that a cookie does not count.
+    bearer = headers.get("authorization", "").lower().startswith("bearer ")
+    if request.method in SAFE_METHODS or "cookie" not in headers or bearer:
         return
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if site is None:

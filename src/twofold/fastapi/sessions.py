@@ -12,7 +12,7 @@ from typing_extensions import TypeVar
 
 from twofold.core.assurance import Assurance
 from twofold.core.policy import Policy
-from twofold.errors import ConfigurationError
+from twofold.errors import ConfigurationError, NotSignedIn
 
 Answer = TypeVar("Answer", default=None)
 _SIGNATURES = {
@@ -41,6 +41,28 @@ class SignedIn(Generic[Answer_co]):
     answer: Answer_co = cast("Answer_co", None)  # noqa: RUF009 - a cast calls nothing
     account: str | None = None
     issuer: str | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.session_id, str):
+            raise ConfigurationError("SignedIn: session_id names the session, as text. Write session_id=str(...).")
+        if not self.session_id:  # all sessions without a name would be one
+            raise NotSignedIn
+
+
+@dataclass(frozen=True)
+class CheckedPassword:
+    """
+    Whose password was right, and when it was read.
+
+    What takes time between reading a password's hash and the sign-in (the hashing itself) is time in which the
+    password may change; with the epoch such a sign-in is refused.
+
+    Args:
+        epoch: `twofa_epoch` of the row from which the hash was read.
+    """
+
+    user_id: Any
+    epoch: int
 
 
 class Sessions(Protocol[Answer_co]):

@@ -77,7 +77,8 @@ class TwoFactor(Generic[Answer]):
         The routes of signing in: `POST {path}`, then `POST {path}/second-factor`.
 
         Args:
-            check_password: The host's dependency that takes the credentials and returns the id of the user, or raises.
+            check_password: The host's dependency that takes the credentials and returns the id of the user (or a
+                `CheckedPassword`, so that a password that changes meanwhile does not count any more), or raises.
                 Without it only the second step is made.
             path: For example `/login`.
         """

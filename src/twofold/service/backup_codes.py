@@ -1,6 +1,6 @@
 """Backup codes: regenerate the set, burn one code."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from twofold.core.backup_codes import TypedBackupCode, new_backup_codes, stored_backup_codes
 from twofold.core.enrollment import Accepted, Enrollment, Judgement
@@ -37,7 +37,7 @@ class BackupCodeCases:
 
             def change(judged: Enrollment, _: Accepted) -> Enrollment:
                 stored = stored_backup_codes(codes, user_text(judged.user_id))
-                return replace(judged, backup_codes=scope.sealed_backup_codes(stored, judged.user_id))
+                return judged.with_backup_codes(scope.sealed_backup_codes(stored, judged.user_id), scope.context.policy)
 
             proof = proof_of(scope, enrollment, typed)
             return decide(scope, enrollment, proof, done=EventKind.BACKUP_CODES_REGENERATED, change=change)

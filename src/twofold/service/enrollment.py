@@ -5,6 +5,7 @@ from datetime import datetime
 
 from twofold.core.enrollment import Accepted, Enrollment, Judgement, Typed
 from twofold.core.events import EventKind
+from twofold.errors import NotSignedIn
 from twofold.service.context import Context, Scope
 from twofold.service.ports import Transaction, UserId
 from twofold.service.proofs import decide, proof_of
@@ -71,22 +72,26 @@ class EnrollmentCases:
 
         return Proved.by(self.context.transact(work))
 
-    def password_changed(self, user_id: UserId, *, end_sessions: bool = False) -> int:
+    def password_changed(self, user_id: UserId, *, end_sessions: bool = False, epoch: int | None = None) -> int:
         """
         Let everything die that was handed out for the old password: pending sign-ins and assurance (G6).
 
         Args:
             end_sessions: Also owe the end of all sessions (G8).
+            epoch: The user's epoch when it was decided that he may; with it, a change since then is seen.
 
         Returns:
             What is owed of "end all sessions"; 0 for nothing.
 
         Raises:
             UnknownUser: There is no such user.
+            NotSignedIn: Factor or password changed since it was decided that he may.
         """
 
         def work(scope: Scope) -> int:
             enrollment = scope.lock(user_id)
+            if epoch is not None and epoch != enrollment.epoch:
+                raise NotSignedIn
             after = enrollment.changed() if end_sessions else enrollment.outlived()
             scope.tx.save(after)
             scope.tx.drop_handed_out(user_id)

@@ -60,11 +60,13 @@ class SessionState:
         assurance: What it has proved; nothing where that is the password alone.
         enabled: Whether the user has a second factor.
         debt: What is owed of "end all sessions" (G8); 0 for nothing.
+        epoch: The user's epoch.
     """
 
     assurance: Assurance | None
     enabled: bool
     debt: int
+    epoch: int
 
 
 def proved_by(enrollment: Enrollment, session: ProvedSession | None) -> Assurance | None:
@@ -105,9 +107,21 @@ class SessionBook:
 
         def work(tx: Transaction) -> SessionState:
             enrollment, session = tx.session(user_id, token_hash(session_id))
-            return SessionState(proved_by(enrollment, session), enrollment.enabled, enrollment.end_sessions)
+            proved = proved_by(enrollment, session)
+            return SessionState(proved, enrollment.enabled, enrollment.end_sessions, enrollment.epoch)
 
         return self.context.store.read(work)
+
+    def still_holds(self, proved: Proved) -> None:
+        """
+        Look whether what was proved still holds, before a session starts on it.
+
+        Raises:
+            UnknownUser: There is no such user.
+            SignInTokenDead: Factor or password changed since.
+        """
+        if self.context.store.read(lambda tx: tx.enrollment(proved.user_id)).epoch != proved.epoch:
+            raise SignInTokenDead
 
     def started(self, proved: Proved, session_id: str) -> None:
         """
@@ -120,7 +134,8 @@ class SessionBook:
         def work(scope: Scope) -> bool:
             enrollment = scope.lock(proved.user_id)
             if enrollment.epoch != proved.epoch:
-                scope.tx.save(enrollment.changed())
+                # A debt without a new epoch: whoever proved something since the change keeps it.
+                scope.tx.save(enrollment.owing(scope.at))
                 return False
             if proved.assurance.aal > 1:
                 row = ProvedSession(token_hash(session_id), enrollment.user_id, enrollment.epoch, proved.assurance)

@@ -41,17 +41,22 @@ class SignIn:
 
     context: Context
 
-    def begin(self, user_id: UserId, code: str | None = None) -> Proved | SecondFactorPending:
+    def begin(
+        self, user_id: UserId, code: str | None = None, *, epoch: int | None = None
+    ) -> Proved | SecondFactorPending:
         """
         Go on after the right password.
 
         Args:
             code: A TOTP code that came along with the password; looked at only where a second factor is asked for.
 
+            epoch: The user's epoch when the password was read; with it, a change since then is seen.
+
         Returns:
             What was proved, where nothing more is needed; otherwise the pending sign-in.
 
         Raises:
+            SignInTokenDead: Factor or password changed since the password was read.
             UnknownUser: There is no such user.
             MalformedCode: *code* was needed and cannot be one.
             ProofRefused: *code* was not accepted; a wrong one is counted.
@@ -59,6 +64,8 @@ class SignIn:
 
         def work(scope: Scope) -> Proved | SecondFactorPending | Judgement:
             enrollment = scope.lock(user_id)
+            if epoch is not None and epoch != enrollment.epoch:
+                raise SignInTokenDead
             if not enrollment.enabled:
                 scope.record(EventKind.SIGNED_IN)
                 return Proved.by_password(enrollment, scope.at)

@@ -1,6 +1,5 @@
 """Enrolling an authenticator app: set up, then confirm with its first code."""
 
-import dataclasses
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -117,7 +116,8 @@ class Totp:
             def change(judged: Enrollment, accepted: Accepted) -> Enrollment:
                 if codes is not None:
                     stored = stored_backup_codes(codes, user_text(judged.user_id))
-                    judged = dataclasses.replace(judged, backup_codes=scope.sealed_backup_codes(stored, judged.user_id))
+                    sealed = scope.sealed_backup_codes(stored, judged.user_id)
+                    judged = judged.with_backup_codes(sealed, scope.context.policy)
                 secret = scope.context.keys.seal(proof.secret.to_bytes(), Purpose.TOTP_SECRET, judged.user_id)
                 return judged.with_totp(secret, accepted.step or TimeStep(0), at=scope.at)
 

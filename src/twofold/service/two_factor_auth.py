@@ -136,22 +136,24 @@ class TwoFactorAuth:
         """The whole second factor of a user."""
         return EnrollmentCases(self._context)
 
-    def password_changed(self, user_id: UserId, *, end_sessions: bool = False) -> int:
+    def password_changed(self, user_id: UserId, *, end_sessions: bool = False, epoch: int | None = None) -> int:
         """
         Raise the user's epoch: pending sign-ins and assurance die (G6). Not for a mere rehash.
 
         Args:
             end_sessions: Also owe the end of all sessions, to be paid by `TwoFactor.end_sessions`, or before the next
                 answer behind *current_session* (G8).
+            epoch: The user's epoch when it was decided that the password may change; a change since then is refused.
 
         Returns:
             What is owed; 0 for nothing.
 
         Raises:
             UnknownUser: There is no such user.
+            NotSignedIn: Factor or password changed since *epoch*.
             Unavailable: The store is out of reach.
         """
-        return self.enrollment.password_changed(user_id, end_sessions=end_sessions)
+        return self.enrollment.password_changed(user_id, end_sessions=end_sessions, epoch=epoch)
 
     def forget(self, user_id: UserId) -> None:
         """

@@ -38,7 +38,8 @@ class Statements:
         columns = [tables.key.label("user_id"), *(rows.c[name] for name in ENROLLMENT_COLUMNS)]
         self.enrollment: Select[Any] = select(*columns).where(user)
         # The one guard of G2: the row is held from reading to deciding to writing.
-        self.lock: Select[Any] = self.enrollment.with_for_update()
+        # Not against rows of the host's that refer to the user: the key never changes.
+        self.lock: Select[Any] = self.enrollment.with_for_update(key_share=True)
         values: dict[str, Any] = {name: bindparam(f"p_{name}") for name in ENROLLMENT_COLUMNS}
         self.save: Update = update(rows).where(user).values(values)
         self.pay_debt: Update = (
@@ -111,7 +112,7 @@ def _failures_of(stored: str | None) -> dict[str, int]:
     """The counts in a row; a damaged one is not taken for none."""
     try:
         return {str(name): int(count) for name, count in json.loads(stored or "{}").items()}
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, OverflowError):
         raise CannotOpen from ValueError("twofa_failures: not a JSON object of counts")
 
 

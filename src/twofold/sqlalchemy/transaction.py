@@ -26,6 +26,9 @@ from twofold.sqlalchemy.statements import (
     utc_or_none,
 )
 
+FIRST_ROW_TRIES = 5
+"""How often the first row of a user in the side table is made who is forgotten at the same time."""
+
 
 class SqlTransaction:
     """The port `Transaction` over a connection whose transaction has begun."""
@@ -41,9 +44,11 @@ class SqlTransaction:
         statements = self._statements
         row = self._execute(statements.lock, p_user=user_id).first()
         # More than once where the user is forgotten between his first row and its lock.
-        while row is None and statements.tables.aside:
+        for _ in range(FIRST_ROW_TRIES if row is None and statements.tables.aside else 0):
             self._add_enrollment(user_id)
             row = self._execute(statements.lock, p_user=user_id).first()
+            if row is not None:
+                break
         if row is None:
             raise UnknownUser
         return enrollment_of(row)

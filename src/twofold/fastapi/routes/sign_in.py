@@ -16,6 +16,7 @@ from twofold.fastapi.openapi import CODE_REFUSED, add_schema, extend, problems
 from twofold.fastapi.proofs import proof_of
 from twofold.fastapi.requests import TOTP_PARAMETER, JsonBody, TwofoldRoute, client_address, totp_header
 from twofold.fastapi.schemas import FinishRequest, SecondFactorRequired
+from twofold.fastapi.sessions import CheckedPassword
 from twofold.service.sessions import Proved
 from twofold.service.sign_in import SecondFactorPending
 
@@ -78,15 +79,19 @@ def sign_in_dependency(host: Host, check_password: Callable[..., Any]) -> Callab
     async def sign_in(
         request: Request,
         response: Response,
-        user_id: Annotated[Any, Depends(check_password)],
+        checked: Annotated[Any, Depends(check_password)],
         sessions: Annotated[Any, Depends(host.sessions)],
         code: Annotated[str | None, Depends(totp_header)],
     ) -> BaseModel:
         # On a route of the host's own too.
         response.headers.update(PRIVATE_HEADERS)
         address = client_address(request)
+        known = isinstance(checked, CheckedPassword)
+        user_id, epoch = (checked.user_id, checked.epoch) if known else (checked, None)
         try:
-            begun = await host.auth.run(lambda auth: auth.sign_in.begin(user_id, code), client_address=address)
+            begun = await host.auth.run(
+                lambda auth: auth.sign_in.begin(user_id, code, epoch=epoch), client_address=address
+            )
         except UnknownUser:
             raise SignInFailed from None
         if isinstance(begun, SecondFactorPending):
