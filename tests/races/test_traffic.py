@@ -41,29 +41,6 @@ def test_thirty_people_on_all_roads(
     assert [heard for heard in told if heard[1] == "unavailable"] == []
 
 
-def test_nobody_starves_in_a_crowd(crew: Crew, place: Place, people: People):
-    """
-    Where sixty threads burn five backup codes each, one after the other, nobody waits for his turn in vain.
-    """
-    everybody = [people.enrolled() for _ in range(12)]
-    moves = [move(_burn_five, person.user_id, person.backup_codes[:5]) for person in everybody for _ in range(5)]
-
-    outcomes = crew.race(place, moves)
-
-    assert sum(values(outcomes), Counter()) == {"success": 60, "code-already-used": 240}
-
-
-def _burn_five(auth: TwoFactorAuth, user_id: int, codes: tuple[TypedBackupCode, ...]) -> Counter[str]:
-    heard: Counter[str] = Counter()
-    for code in codes:
-        try:
-            auth.backup_codes.burn(user_id, code)
-            heard["success"] += 1
-        except TwofoldError as error:
-            heard[error.slug] += 1
-    return heard
-
-
 def _walk(auth: TwoFactorAuth, number: int, phones: list[Phone]) -> Told:
     """What one thread is told that takes anybody over one road after the other."""
     chance, told, clock = Random(number), Told(), StoppedClock(auth.clock.now())
