@@ -3,6 +3,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check sql openapi lock clean
 ARGS =
+# Side by side, a file each; every worker has databases of its own.
+JOBS = 2
 
 help: ## List what can be made (this)
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -15,7 +17,7 @@ run: setup ## Run the reference backend on http://localhost:8000
 
 test: setup ## Run all tests; ARGS="-k totp" goes to pytest
 	@scripts/test-packages
-	@.venv/bin/python -m pytest tests $(ARGS)
+	@.venv/bin/python -m pytest tests -n $(JOBS) --dist loadfile $(ARGS)
 
 check: setup ## Check format, lint, types and floors
 	.venv/bin/ruff format --check .
