@@ -67,7 +67,7 @@ def held(host: Host, person: Person) -> Iterator[Callable[[], bool]]:
     row = select(tables.key).where(tables.key == person.id).with_for_update()
 
     def note(_: Connection, __: object, statement: str, *___: object) -> None:
-        if "FOR UPDATE" in statement or "BEGIN IMMEDIATE" in statement:
+        if statement.endswith("UPDATE") or statement == "BEGIN IMMEDIATE":
             seen.append(statement)
 
     event.listen(store._engine, "before_cursor_execute", note)

@@ -77,16 +77,3 @@ def test_the_tests_of_a_host(pytester: pytest.Pytester, monkeypatch: pytest.Monk
     result = pytester.runpytest_subprocess("-W", "error", "--strict-config", "--strict-markers")
 
     result.assert_outcomes(passed=2)
-
-
-def test_without_the_application(pytester: pytest.Pytester):
-    """
-    Where the fixture `two_factor` is missing, pytest says so.
-    """
-    pytester.makeconftest('pytest_plugins = ["twofold.testing"]')
-    pytester.makepyfile("def test_it(twofold_clock): ...")
-
-    result = pytester.runpytest_subprocess()
-
-    result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*fixture 'two_factor' not found*"])

@@ -1,13 +1,13 @@
 """A host that cannot end its sessions says so, knows what it loses, and is refused where that is not allowed."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import twofold.fastapi
-from tests.hosts.running import Host, Person, edited, environment, load
+from tests.hosts.running import KINDS, Host, Person, Place, edited, environment, load, running
 from tests.hosts.test_mistakes import END_ALL, HOST
 from tests.hosts.test_story import told
 from twofold import ConfigurationError
@@ -28,12 +28,16 @@ def edits(end_all: str, policy: str = "RECOMMENDED") -> dict[str, str]:
     }
 
 
-both = pytest.mark.parametrize("end_all", ["cannot_end_sessions", "tokens_expire(minutes=15)"])
+both = pytest.mark.parametrize("end_all", ["cannot_end_sessions", "tokens_expire(minutes=15)"], scope="module")
 
 
-@pytest.fixture
-def host(variant: Callable[..., Host], end_all: str) -> Host:
-    return variant("a", edits(end_all))
+@pytest.fixture(scope="module")
+def running_host(
+    place_of: Callable[[str, str], Place], key: str, tmp_path_factory: pytest.TempPathFactory, end_all: str
+) -> Iterator[Host]:
+    path = edited(HOST, edits(end_all), tmp_path_factory.mktemp("stay"))
+    with running(KINDS["a"], place_of("a", "sqlite"), key, path) as host:
+        yield host
 
 
 @both

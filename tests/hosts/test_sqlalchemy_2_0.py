@@ -57,7 +57,9 @@ def test_the_story_on_sqlalchemy_2_0(tmp_path: Path):
     run(*install, "--no-deps", "--no-build-isolation", "--reinstall-package", "twofold", ROOT)
 
     found = run(python, "-c", "import sqlalchemy, twofold; print(sqlalchemy.__version__, twofold.__file__)").split()
-    tests = run(python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "sqlite", "tests/hosts/test_story.py")
+    # The plugins are those that are installed there.
+    options = ("-q", "-p", "no:cacheprovider", "-o", "addopts=--import-mode=importlib", "-k", "sqlite")
+    tests = run(python, "-m", "pytest", *options, "tests/hosts/test_story.py")
 
     assert found[0].startswith("2.0.")
     assert Path(found[1]).is_relative_to(tmp_path)
