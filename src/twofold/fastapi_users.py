@@ -132,9 +132,10 @@ async def written(strategy: Strategy[Any, Any], user: Any) -> str:
     A token that no other session has.
 
     Two of `JWTStrategy`'s own that are written for a user within one second are the same text, and so would be one
-    session: a password alone would share what another session has proved. Ours have an id (RFC 7519, 4.1.7).
+    session: a password alone would share what another session has proved. Ours have an id (RFC 7519, 4.1.7). A class of
+    the application's own that writes its tokens by itself gives them one by itself.
     """
-    if not isinstance(strategy, JWTStrategy):
+    if not isinstance(strategy, JWTStrategy) or type(strategy).write_token is not JWTStrategy.write_token:
         return str(await strategy.write_token(user))
     claims = {"sub": str(user.id), "aud": strategy.token_audience, "jti": uuid4().hex}
     return str(generate_jwt(claims, strategy.encode_key, strategy.lifetime_seconds, algorithm=strategy.algorithm))
