@@ -29,6 +29,8 @@ from tests.http.victim import (
     method_of,
 )
 from tests.http.world import PREFIX, World
+from twofold.errors import InvalidRequest
+from twofold.fastapi.requests import strict_json
 
 INVALID = "invalid-request 422"
 
@@ -159,6 +161,15 @@ def test_a_body_that_is_not_the_one_object(victim: Victim, path: str):
 
     assert everywhere(INVALID, bad) == told
     victim.assert_unharmed()
+
+
+@pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": Infinity}', '{"a": [-Infinity]}', '{"a": {"b": 1, "b": 1}}'])
+def test_what_is_not_json(text: str):
+    """
+    What Python takes for JSON and RFC 8259 does not is refused by itself, also where no field would take it.
+    """
+    with pytest.raises(InvalidRequest, match="not one JSON object"):
+        strict_json(text.encode())
 
 
 @pytest.mark.parametrize("path", [path for path in BODIES if path != SETUP])
