@@ -1,6 +1,7 @@
 """What all tests share: the database servers."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,3 +20,11 @@ def mariadb() -> Iterator[servers.Server]:
     server = servers.mariadb()
     yield server
     server.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A file stays on one worker; and all races on the same, for a crew takes most of a server's connections."""
+    here = Path(__file__).parent
+    for item in items:
+        folder, *rest = item.path.relative_to(here).parts
+        item.add_marker(pytest.mark.xdist_group(folder if folder == "races" else "/".join([folder, *rest])))
