@@ -1,16 +1,18 @@
 """One's own sessions, password and account."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import event, insert
 
-from app.models.user import UserSession
+from app.models.user import User, UserSession, hashed
 from tests.http.problems import assert_private, problem_of, slug_of
 from tests.http.test_sessions import alive, sessions_of
 from tests.http.test_sign_in import as_bearer, finish, sign_in
 from tests.http.victim import ACCOUNT, LOGIN, PASSWORD_CHANGE, SESSION, SESSIONS
-from tests.http.world import PASSWORD, PASSWORD_HASH, Person, World
+from tests.http.world import PASSWORD, PASSWORD_HASH, STEP, Person, World
 from twofold.core.events import Event
 
 NEW_PASSWORD = "battery staple horse correct"
@@ -209,27 +211,74 @@ def test_a_new_password_ends_what_was_begun_with_the_old(each_world: World):
     assert person.row()["twofa_enabled"]
 
 
-def test_a_sign_in_beside_a_change_of_the_password(each_world: World):
+@contextmanager
+def at_the_first_change(world: World, happens: Callable[[], object]) -> Iterator[None]:
+    """Let something happen between the first and the last thing that a change of the password does."""
+    seen: list[Event] = []
+
+    def on_event(told: Event) -> None:
+        if told.kind == "password_changed" and not seen:
+            seen.append(told)
+            happens()
+
+    world.auth.on_event = on_event
+    yield
+    world.auth.on_event = world.events.append
+    assert len(seen) == 1
+
+
+def test_a_session_that_starts_beside_a_change_of_the_password(each_world: World):
     """
     A session that the old password starts at the very moment of the change does not outlive it.
     """
-    person = each_world.registered()
-    person.token = person.session()
-    started: list[str] = []
+    person, started = each_world.signed_in(), []
 
-    def sign_in_too(event: Event) -> None:
-        if event.kind == "password_changed" and not started:
-            started.append(person.session())
-
-    each_world.auth.on_event = sign_in_too
-    try:
+    with at_the_first_change(each_world, lambda: started.append(person.session())):
         change(person)
-    finally:
-        each_world.auth.on_event = each_world.events.append
 
-    assert len(started) == 1
     assert not alive(person, started[0])
     assert sessions_of(person) == 0
+
+
+def test_a_sign_in_that_begins_beside_a_change_of_the_password(each_world: World):
+    """
+    A sign-in that the old password begins at the very moment of the change is dead after it (G6).
+    """
+    person = each_world.enrolled()
+    pending, token = User.metadata.tables["twofold_pending_sign_ins"], "a token that is as long as any other"
+    row = {"token_hash": hashed(token), "user_id": person.id, "expires_at": each_world.clock.now() + 10 * STEP}
+
+    def begin() -> None:
+        each_world.execute(insert(pending).values(**row, epoch=person.row()["twofa_epoch"]))
+
+    with at_the_first_change(each_world, begin):
+        answer = change(person)
+
+    assert answer.status_code == 204
+    problem_of(finish(person, token, code=person.code()), "sign-in-token-dead")
+
+
+def test_a_death_in_the_middle_of_a_change_of_the_password(each_world: World):
+    """
+    Where the application fails right after it has written the new password, no old session goes on (G8).
+    """
+    person, auth, clock = each_world.signed_in(), each_world.auth, each_world.clock
+    engine = each_world.app.state.engine.sync_engine
+
+    def fail_from_now_on(*arguments: Any) -> None:
+        if arguments[2].startswith("UPDATE users SET hashed_password"):
+            vars(auth).pop("clock")
+
+    event.listen(engine, "before_cursor_execute", fail_from_now_on)
+    answer = change(person)
+    event.remove(engine, "before_cursor_execute", fail_from_now_on)
+    auth.clock = clock
+
+    assert answer.status_code == 500
+    assert not alive(person, person.token)
+    assert sessions_of(person) == 0
+    new = each_world.post(LOGIN, json={"email": person.email, "password": NEW_PASSWORD})
+    assert alive(person, new.json()["access_token"])
 
 
 def test_leaving(each_world: World):
