@@ -1,0 +1,1 @@
+"""What a check costs: each figure a ratio from one run, with its spread."""

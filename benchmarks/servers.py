@@ -1,0 +1,64 @@
+"""Servers under measurement: the backend and the bare one, each one process on one core, and the database."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+ROOT = Path(__file__).resolve().parent.parent
+CORES = sorted(os.sched_getaffinity(0))
+SERVER_CORE, LOAD_CORE = {CORES[0]}, {CORES[-1]}
+START_SECONDS = 30
+
+
+@contextmanager
+def running(command: list[str], environment: Mapping[str, str], port: int, *, path: str) -> Iterator[int]:
+    """A server as a process of its own on its own core; its process id. It is ended by that id."""
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        command,
+        cwd=ROOT / "backend",
+        env={**os.environ, **environment, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: os.sched_setaffinity(0, SERVER_CORE),  # noqa: PLW1509 - no threads yet
+    )
+    try:
+        _wait(f"http://127.0.0.1:{port}{path}", process)
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def backend(port: int, environment: Mapping[str, str]):  # noqa: ANN201 - a context manager
+    """The reference backend, as it is started for real but for its access log."""
+    command = [*_UVICORN, "app.main:create_app", "--factory", "--port", str(port)]
+    return running(command, environment, port, path="/readyz")
+
+
+def bare(port: int, environment: Mapping[str, str]):  # noqa: ANN201 - a context manager
+    """The bare server."""
+    return running([*_UVICORN, "benchmarks.bare_server:app", "--port", str(port)], environment, port, path="/")
+
+
+_UVICORN = [sys.executable, "-m", "uvicorn", "--no-access-log", "--no-proxy-headers", "--log-level", "warning"]
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(URLError, ConnectionError):
+            try:
+                urlopen(url, timeout=5).close()  # noqa: S310 - loopback
+            except URLError as error:
+                if getattr(error, "code", None) is None:
+                    raise
+            return
+        time.sleep(0.1)
+    message = f"{url} did not answer"
+    raise RuntimeError(message)
