@@ -99,14 +99,12 @@ class Crew:
             self._start()
         for number, (_, line) in enumerate(self._hands):
             line.send((place, moves[number::PROCESSES]))
-        outcomes: dict[int, Outcome] = {}
-        for number, (_, line) in enumerate(self._hands):
-            results, trouble = _heard(line)
-            if trouble:
-                self.close()
-                raise RuntimeError(trouble)
-            outcomes |= zip(range(number, len(moves), PROCESSES), results, strict=True)
-        return [outcomes[number] for number in range(len(moves))]
+        heard = [_heard(line) for _, line in self._hands]
+        if troubles := [trouble for _, trouble in heard if trouble]:
+            self.close()
+            raise RuntimeError("\n".join(troubles))
+        results = [iter(results) for results, _ in heard]
+        return [next(results[number % PROCESSES]) for number in range(len(moves))]
 
     def _start(self) -> None:
         self._moment.reset()
@@ -165,6 +163,7 @@ def _take_part(line: "Connection[Any, Any]", moment: Barrier) -> None:
                 station = _Station(place)
             line.send((_run(station, moves, moment), None))
         except BaseException:
+            moment.abort()  # Nobody need wait for us.
             line.send(([], traceback.format_exc()))
             raise
 

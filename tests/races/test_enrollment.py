@@ -87,18 +87,18 @@ def test_the_first_row_in_a_side_table_is_made_once(crew: Crew, aside: Place, pe
 
 def test_rows_in_a_side_table_come_and_go(crew: Crew, aside: Place, people_of: Callable[[Place], People]):
     """
-    Where ten users are forgotten and begin a set-up again and again, four threads each, nobody hears of deadlocks over
-    their rows.
+    Where twenty users are forgotten and begin a set-up again and again, two threads each, nobody hears of the deadlocks
+    over their rows.
     """
-    users = [people_of(aside).somebody() for _ in range(10)]
+    users = [people_of(aside).somebody() for _ in range(20)]
 
-    outcomes = crew.race(aside, [move(_come_and_go, user_id) for user_id in users for _ in range(4)])
+    outcomes = crew.race(aside, [move(_come_and_go, user_id) for user_id in users for _ in range(2)])
 
     assert told(outcomes) == {"success": 40}
 
 
 def _come_and_go(auth: TwoFactorAuth, user_id: int) -> None:
-    for _ in range(5):
+    for _ in range(10):
         auth.totp.set_up(user_id)
         auth.forget(user_id)
 

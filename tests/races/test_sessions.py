@@ -5,6 +5,7 @@ from tests.races.people import STEP, People, Person
 from tests.races.place import Place
 from twofold import TwoFactorAuth
 from twofold.core.backup_codes import TypedBackupCode
+from twofold.service.sessions import Proved
 from twofold.service.sign_in import SecondFactorPending
 from twofold.testing.clock import NOON
 
@@ -63,6 +64,37 @@ def test_a_session_that_starts_beside_a_change_of_password_starts_before_it_or_n
     assert bool(person.enrollment.end_sessions) == bool(starts_told["sign-in-token-dead"])
 
 
+def test_of_many_changes_of_password_one_happens(crew: Crew, place: Place, people: People):
+    """
+    Of forty changes of a password that were decided on in the same epoch one happens.
+    """
+    person = people.enrolled()
+    epoch = person.enrollment.epoch
+
+    outcomes = crew.race(place, [move(_change_password, person.user_id, epoch) for _ in range(40)])
+
+    assert told(outcomes) == {"success": 1, "not-signed-in": 39}
+    assert person.enrollment.epoch == epoch + 1
+
+
+def test_an_old_password_opens_nothing_beside_its_change(crew: Crew, place: Place, people: People):
+    """
+    Where thirty who typed the old password go on while it changes, nobody whom it let in is AAL2 afterwards.
+    """
+    person = people.enrolled()
+    epoch, code = person.enrollment.epoch, person.code()
+    moves = [
+        move("password_changed", person.user_id),
+        *(move(_sign_in_with_code, person.user_id, code.text, epoch, f"session {number}") for number in range(30)),
+    ]
+
+    outcomes = crew.race(place, moves)
+
+    assert outcomes[0].told == "success"
+    assert set(told(outcomes[1:])) <= {"success", "code-already-used", "sign-in-token-dead"}
+    assert _still_aal2(people, person) == []
+
+
 def test_a_newer_debt_survives_the_payment_of_an_older_one(crew: Crew, place: Place, people: People):
     """
     Where the debt "end all sessions" is paid twenty times while a new one is incurred, the new one stands.
@@ -109,6 +141,16 @@ def _sign_ins(person: Person) -> list[Move]:
 
 def _sign_in(auth: TwoFactorAuth, token: str, code: TypedBackupCode, session_id: str) -> None:
     auth.sessions.started(auth.sign_in.finish(token, code), session_id)
+
+
+def _sign_in_with_code(auth: TwoFactorAuth, user_id: int, code: str, epoch: int, session_id: str) -> None:
+    proved = auth.sign_in.begin(user_id, code, epoch=epoch)
+    assert isinstance(proved, Proved)
+    auth.sessions.started(proved, session_id)
+
+
+def _change_password(auth: TwoFactorAuth, user_id: int, epoch: int) -> None:
+    auth.password_changed(user_id, epoch=epoch)
 
 
 def _begin_twice(auth: TwoFactorAuth, user_id: int) -> list[str]:
