@@ -22,8 +22,10 @@ def mariadb() -> Iterator[servers.Server]:
     server.close()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A file stays on one worker; and all races on the same, for a crew takes most of a server's connections."""
+    if not config.pluginmanager.hasplugin("xdist"):
+        return
     here = Path(__file__).parent
     for item in items:
         folder, *rest = item.path.relative_to(here).parts
