@@ -79,6 +79,27 @@ def test_a_deadlock_is_not_heard_of(place: Place, people: People, transact: Call
     assert people.enrollment(hosts).epoch == 1
 
 
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+def test_who_waits_for_the_one_writer_asks_often(people: People, store: SqlAlchemyStore):
+    """
+    A transaction of ours that waits for SQLite's one writer asks again all the time, for those who wait long in silence
+    starve in a crowd.
+    """
+    user_id, asked = people.somebody(), list[str]()
+    event.listen(store._engine, "before_cursor_execute", lambda _, __, statement, *___: asked.append(statement))
+
+    with ThreadPoolExecutor() as threads, people.engine.connect() as writer:
+        writer.exec_driver_sql("BEGIN IMMEDIATE")
+        waiting = threads.submit(store.transact, lambda tx: tx.save(tx.lock(user_id).outlived()))
+        with pytest.raises(TimeoutError):
+            waiting.result(0.5)
+        writer.rollback()
+        waiting.result()
+
+    assert asked.count("BEGIN IMMEDIATE") > 5
+    assert people.enrollment(user_id).epoch == 1
+
+
 @servers_with_snapshots
 def test_a_changed_row_is_not_heard_of(place: Place, people: People):
     """

@@ -1,19 +1,17 @@
 """G2 under traffic: many people on all roads, and no deadlock comes to the surface."""
 
-import time
 from collections import Counter
 from collections.abc import Callable
 from random import Random
 
 import pytest
 
-from tests.races.crew import Crew, move, told, values
+from tests.races.crew import Crew, move, values
 from tests.races.people import STEP, People, right_code
 from tests.races.place import Place
 from twofold import TwoFactorAuth, TwofoldError
 from twofold.core.backup_codes import TypedBackupCode
 from twofold.core.totp import TotpSecret, TypedCode
-from twofold.service.ports import Transaction
 from twofold.service.sessions import Proved
 from twofold.testing import StoppedClock
 
@@ -41,26 +39,6 @@ def test_thirty_people_on_all_roads(
     assert len(walks) == 40
     assert {road for road, answer in heard if answer == "success"} == {road.__name__ for road in ROADS}
     assert [(road, answer) for road, answer in heard if answer == "unavailable"] == []
-
-
-def test_nobody_starves_in_a_crowd(crew: Crew, place: Place, people: People):
-    """
-    Where sixty threads wait for a writer who holds what they need for half a second, each has its turn in time.
-    """
-    person = people.enrolled()
-    burn = move("backup_codes.burn", person.user_id, person.backup_codes[0])
-
-    outcomes = crew.race(place, [move(_hold, person.user_id), *[burn] * 59])
-
-    assert told(outcomes) == {"success": 2, "code-already-used": 58}
-
-
-def _hold(auth: TwoFactorAuth, user_id: int) -> None:
-    def work(tx: Transaction) -> None:
-        tx.lock(user_id)
-        time.sleep(0.5)
-
-    auth.store.transact(work)
 
 
 def _walk(auth: TwoFactorAuth, number: int, phones: list[Phone]) -> Told:
