@@ -254,7 +254,7 @@ def start_postgresql(folder: Path, port: int) -> subprocess.Popen[bytes]:
         [*account, initdb, f"-D{data}", f"-U{user}", "--auth=trust", "-EUTF8", "--locale=C.UTF-8", "--no-sync"], log
     )
     # Without fsync a commit still survives the death of the server, only not that of the machine.
-    settings = ["-h127.0.0.1", f"-p{port}", f"-k{folder}", "-cfsync=off"]
+    settings = ["-h127.0.0.1", f"-p{port}", f"-k{folder}", "-cfsync=off", "-cmax_connections=300"]
     return launch([*account, postgres, f"-D{data}", *settings], log)
 
 
@@ -271,7 +271,7 @@ def start_mariadb(folder: Path, port: int) -> subprocess.Popen[bytes]:
     )
     here = [f"--socket={folder}/socket", f"--pid-file={folder}/pid", "--bind-address=127.0.0.1", f"--port={port}"]
     # Flushed every second, a commit still survives the death of the server, only not that of the machine.
-    settings = ["--innodb-flush-log-at-trx-commit=2"]
+    settings = ["--innodb-flush-log-at-trx-commit=2", "--max-connections=500"]
     return launch([*account, mariadbd, "--no-defaults", f"--datadir={data}", *here, *settings], log)
 
 
