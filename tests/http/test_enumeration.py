@@ -1,10 +1,13 @@
 """Before the password is right nobody learns whether an address exists, or whether it has a second factor (G12)."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from httpx2 import Response
+from pwdlib.hashers.argon2 import Argon2Hasher
 
+from app.models.user import PASSWORDS
 from tests.http.problems import slug_of
 from tests.http.victim import LOGIN, REGISTER
 from tests.http.world import PASSWORD, Person, World
@@ -76,6 +79,43 @@ def test_a_wrong_password_with_a_code(world: World, header: str):
     ]
 
     assert [everything(answer) for answer in answers] == [everything(without)] * 3
+
+
+class CountingHasher(Argon2Hasher):
+    """As the application's own, and counts how often it is at work."""
+
+    def __init__(self) -> None:
+        super().__init__(memory_cost=8, time_cost=1, parallelism=1)
+        self.works = 0
+
+    def hash(self, *arguments: Any, **others: Any) -> str:
+        self.works += 1
+        return super().hash(*arguments, **others)
+
+    def verify(self, *arguments: Any) -> bool:
+        self.works += 1
+        return super().verify(*arguments)
+
+
+@pytest.mark.parametrize("path", [LOGIN, REGISTER])
+def test_as_many_hashes_for_a_stranger(world: World, monkeypatch: pytest.MonkeyPatch, path: str):
+    """
+    A password is hashed once whoever it is said to be of, for an unknown address too: it takes the same time.
+    """
+    hasher = CountingHasher()
+    monkeypatch.setattr(PASSWORDS, "hashers", [hasher])
+    monkeypatch.setattr(PASSWORDS, "current_hasher", hasher)
+    other_kind = world.registered()
+    other_kind.set(hashed_password="$2b$12$of.another.kind")
+    everybody = [world.stranger(), other_kind.email, *(person(world).email for person in PEOPLE.values())]
+
+    works = []
+    for email in everybody:
+        hasher.works = 0
+        world.post(path, json={"email": email, "password": "a wrong one"})
+        works.append(hasher.works)
+
+    assert works == [1] * len(everybody)
 
 
 def test_the_right_code_with_a_wrong_password(each_world: World):

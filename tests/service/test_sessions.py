@@ -1,8 +1,10 @@
 """What the host's sessions have proved, and the debt of ending them."""
 
+from dataclasses import replace
+
 import pytest
 
-from twofold.errors import SignInTokenDead
+from twofold.errors import SignInTokenDead, StepUpRequired
 from twofold.service.context import token_hash
 
 
@@ -111,6 +113,18 @@ def test_a_change_ends_what_sessions_have_proved(auth, person):
     auth.password_changed(7)
 
     assert auth.sessions.state(7, "a session").assurance is None
+
+
+def test_an_assurance_of_another_epoch_is_none(auth, person, store):
+    """
+    Where the epoch alone has changed, as by an operator's hand, no session has proved anything for any route (G6).
+    """
+    person.sign_in("a session")
+    store.transact(lambda tx: tx.save(replace(tx.lock(7), epoch=person.row.epoch + 1)))
+
+    assert auth.sessions.state(7, "a session").assurance is None
+    with pytest.raises(StepUpRequired):
+        auth.step_up.require(7, "a session")
 
 
 def test_a_debt_is_owed_until_it_is_paid(auth, newcomer):

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pymysql
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, insert
 from sqlalchemy.exc import OperationalError
 
 from tests.store.hosts import DATABASES, SERVERS, enrolled, held
@@ -61,6 +61,26 @@ def test_with_a_side_table_no_lock_is_shared_with_the_host(make_host, database):
     assert proved.assurance.aal == 2
 
 
+@pytest.mark.parametrize("database", ["postgresql"])
+def test_rows_of_the_host_that_refer_to_the_user_are_not_held_up(make_host, database):
+    """
+    While a check holds the user's row, the host writes rows that refer to the user, whose key does not change.
+    """
+    host = make_host(database)
+    user_id, events = host.add_user(), host.table("twofold_events")
+    row = {"user_id": user_id, "kind": "signed_in", "moment": NOON, "outcome": "success"}
+
+    def work(tx: Any) -> None:
+        tx.lock(user_id)
+        with host.engine.begin() as connection:
+            connection.exec_driver_sql("SET LOCAL lock_timeout = '1s'")
+            connection.execute(insert(events).values(**row))
+
+    host.store.transact(work)
+
+    assert len(host.events_of(user_id)) == 1
+
+
 @pytest.mark.parametrize("database", DATABASES)
 def test_two_transactions_that_lock_crosswise_both_succeed(make_host, database):
     """
@@ -101,6 +121,7 @@ def test_two_transactions_that_lock_crosswise_both_succeed(make_host, database):
 CONFLICTS = {
     "40001": psycopg.errors.SerializationFailure("could not serialize access due to concurrent update"),
     "40P01": psycopg.errors.DeadlockDetected("deadlock detected"),
+    "1305": pymysql.err.OperationalError(1305, "SAVEPOINT sa_savepoint_1 does not exist"),
     "1213": pymysql.err.OperationalError(1213, "Deadlock found when trying to get lock"),
     "1020": pymysql.err.OperationalError(1020, "Record has changed since last read in table 'users'"),
 }

@@ -6,13 +6,14 @@ import threading
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, StaticPool, create_engine, event, func, select, text
+from sqlalchemy import Engine, StaticPool, create_engine, event, func, select, text, update
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from tests.store.hosts import DATABASES, KEYS, enrolled, users_of
 from twofold import ConfigurationError, TwoFactorAuth, Unavailable
 from twofold.core.totp import time_step_at
+from twofold.errors import CannotOpen
 from twofold.sqlalchemy import SqlAlchemyStore, TwoFactorMixin
 from twofold.testing import StoppedClock
 from twofold.testing.clock import NOON
@@ -218,3 +219,18 @@ def test_a_use_case_in_a_thread_keeps_the_context(make_host):
         return await host.store.run(lambda _: (request_id.get(), threading.current_thread() is threading.main_thread()))
 
     assert asyncio.run(request()) == ("of this request", False)
+
+
+@pytest.mark.parametrize("stored", ["{", "7", "[5]", '{"totp": "many"}', '{"totp": Infinity}'])
+def test_damaged_counts_are_not_taken_for_none(make_host, stored, caplog):
+    """
+    Where the counts in a row cannot be read no code is looked at, and the operator learns which column it is (G14).
+    """
+    host = make_host("sqlite")
+    person = enrolled(host)
+    with host.engine.begin() as connection:
+        connection.execute(update(host.users.__table__).values(twofa_failures=stored))
+    with pytest.raises(CannotOpen):
+        person.auth.totp.verify(person.user_id, person.code())
+
+    assert "twofa_failures: not a JSON object of counts" in caplog.text
