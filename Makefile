@@ -1,7 +1,7 @@
 # Everything a developer types. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench sql openapi lock clean
+.PHONY: help setup run test check guards bench sql openapi lock clean
 ARGS =
 # Side by side, a file each; every worker has databases of its own.
 JOBS = 2
@@ -24,6 +24,10 @@ check: setup ## Check format, lint, types and floors
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	PYTHONPATH=src:backend .venv/bin/lint-imports
+
+guards: setup ## Take each guard away in a copy, and see its test fail; ONLY=name for one
+	@scripts/test-packages
+	@.venv/bin/python -m guards $(ONLY)
 
 bench: setup ## Measure what a check costs; ONLY=P1 for one figure (of the planned ones P1 is built)
 	@PYTHONPATH=.:backend .venv/bin/python -m benchmarks $(ONLY)

@@ -1,0 +1,1 @@
+"""`make guards`: each guarding line taken away in a copy of the tree, and the test that must fail without it."""
