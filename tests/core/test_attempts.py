@@ -69,6 +69,18 @@ def test_the_first_wait_comes_with_its_failure_and_not_before(policy, factor, fi
     assert NOON + wait_after(first_wait_at, policy) == after.wait_of(factor, NOON, policy)
 
 
+@pytest.mark.parametrize(("ahead", "waits"), [(0, True), (30, True), (31, False), (86_400, False)])
+def test_a_wait_that_is_too_long_holds_nobody(ahead, waits):
+    """
+    The longest wait holds also on a host whose clock is behind by no more than the drift, so that no guess is free
+    there; set by a clock that was further ahead, it holds nobody (G17).
+    """
+    attempts = after_failures(TOTP, RECOMMENDED.cap, RECOMMENDED)
+    behind = NOON - timedelta(seconds=ahead)
+
+    assert waits == (attempts.wait_of(TOTP, behind, RECOMMENDED) is not None)
+
+
 @pytest.mark.parametrize("policy", [RECOMMENDED, AAL2, PCI_DSS], ids=lambda policy: policy.name)
 def test_a_wait_ends_to_the_microsecond(policy):
     """

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from twofold.core.enrollment import Enrollment
+from twofold.core.policy import RECOMMENDED
 from twofold.core.sign_in import EXPIRED, OUTLIVED, TRANSITIONS, PendingSignIn, SignInState, state_after
 from twofold.errors import (
     ClockMovedBack,
@@ -90,13 +91,16 @@ def test_no_refusal_of_a_proof_was_forgotten():
         (NOON + timedelta(minutes=5) - timedelta(microseconds=1), PENDING),
         (NOON + timedelta(minutes=5), DEAD),
         (NOON + timedelta(days=1), DEAD),
+        (NOON - timedelta(seconds=30), PENDING),
+        (NOON - timedelta(seconds=31), DEAD),
     ],
 )
 def test_a_sign_in_expires_at_its_moment(at, state):
     """
-    A sign-in is pending until the moment at which it expires, and not at it.
+    A sign-in is pending until the moment at which it expires, and not at it; nor where it was begun by a clock that was
+    further ahead than that of another host may be.
     """
-    assert WAITING.state_at(at, ROW) is state
+    assert WAITING.state_at(at, ROW, RECOMMENDED) is state
 
 
 @pytest.mark.parametrize(
@@ -107,14 +111,14 @@ def test_a_sign_in_is_outlived_by_every_change(change):
     """
     Any change of factor or password in between kills a pending sign-in, and so does an epoch that went back.
     """
-    assert WAITING.state_at(NOON, change(ROW)) is DEAD
+    assert WAITING.state_at(NOON, change(ROW), RECOMMENDED) is DEAD
 
 
 def test_a_sign_in_is_bound_to_its_user():
     """
     A pending sign-in is dead for another user, whatever the epochs.
     """
-    assert WAITING.state_at(NOON, replace(ROW, user_id=8)) is DEAD
+    assert WAITING.state_at(NOON, replace(ROW, user_id=8), RECOMMENDED) is DEAD
 
 
 def test_the_handle_does_not_show_in_a_repr():

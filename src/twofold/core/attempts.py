@@ -53,10 +53,9 @@ class Attempts:
 
     def wait_of(self, factor: Factor, at: datetime, policy: Policy) -> datetime | None:
         """Until when *factor* must wait at the moment *at*, if it must."""
-        if self.locked_until is None or at >= self.locked_until or not waits(factor, policy):
+        if self.locked_until is None or not waits(factor, policy):
             return None
-        # Longer than any wait: it was set while the clock was ahead (G17).
-        return None if self.locked_until - at > policy.longest_wait else self.locked_until
+        return self.locked_until if policy.lasts(self.locked_until, policy.longest_wait, at) else None
 
     def failed(self, factor: Factor, at: datetime, policy: Policy) -> "Attempts":
         """One more failure of *factor*: the count grows, and may set a wait."""

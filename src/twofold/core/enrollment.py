@@ -43,9 +43,11 @@ class Enrollment:
     enabled_at: datetime | None = None
     end_sessions: int = 0
 
-    def has_pending(self, at: datetime) -> bool:
+    def has_pending(self, at: datetime, policy: Policy) -> bool:
         """Whether a set-up waits for its first code at the moment *at*."""
-        return self.pending_secret is not None and self.pending_until is not None and at < self.pending_until
+        if self.pending_secret is None or self.pending_until is None:
+            return False
+        return policy.lasts(self.pending_until, policy.set_up_life, at)
 
     def has_usable_totp(self, policy: Policy) -> bool:
         """Whether a TOTP is on that was not switched off by the cap."""

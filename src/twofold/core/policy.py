@@ -1,7 +1,7 @@
 """Every number, with its unit and its origin, in named profiles."""
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from twofold.errors import ConfigurationError
 
@@ -60,6 +60,16 @@ class Policy:
     session_life: timedelta = timedelta(hours=24)
     must_end_sessions: bool = False
     phishing_resistant: bool = False
+
+    def lasts(self, until: datetime, life: timedelta, at: datetime) -> bool:
+        """
+        Whether what lives for *life* and ends at *until* lives at the moment *at*.
+
+        What would live longer was begun by a clock that was ahead, and is over now that the clock is right (G17).
+        Another host's clock may be as far ahead as a phone's: by the drift.
+        """
+        skew = timedelta(seconds=self.period * self.drift)
+        return timedelta(0) < until - at <= life + skew
 
 
 RECOMMENDED = Policy(name="recommended")

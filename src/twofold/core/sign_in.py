@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from twofold.core.enrollment import Enrollment
 from twofold.core.events import SUCCESS
+from twofold.core.policy import Policy
 from twofold.errors import CodeAlreadyUsed, FactorDisabled, InvalidCode, Locked
 
 
@@ -54,9 +55,9 @@ class PendingSignIn:
     epoch: int
     expires_at: datetime
 
-    def state_at(self, at: datetime, enrollment: Enrollment) -> SignInState:
+    def state_at(self, at: datetime, enrollment: Enrollment, policy: Policy) -> SignInState:
         """Whether it is still pending at the moment *at*, for the user as he is now."""
-        if at >= self.expires_at:
+        if not policy.lasts(self.expires_at, policy.sign_in_life, at):
             return state_after(SignInState.PENDING, EXPIRED)
         # The one guard of G6 against a change of factor or password in between.
         if self.epoch != enrollment.epoch or self.user_id != enrollment.user_id:

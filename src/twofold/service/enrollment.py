@@ -43,7 +43,7 @@ class EnrollmentCases:
             enrollment = scope.enrollment(user_id)
             return Status(
                 enabled=enrollment.enabled,
-                pending=enrollment.has_pending(scope.at),
+                pending=enrollment.has_pending(scope.at, scope.context.policy),
                 methods=scope.methods(enrollment),
                 backup_codes_remaining=scope.backup_codes(enrollment).remaining,
                 enabled_at=enrollment.enabled_at,

@@ -56,7 +56,7 @@ def set_up_proof_of(scope: Scope, enrollment: Enrollment, typed: TypedCode) -> S
         NoSetupPending: None does, or it has expired.
         CannotOpen: The stored value does not open.
     """
-    if enrollment.pending_secret is None or not enrollment.has_pending(scope.at):
+    if enrollment.pending_secret is None or not enrollment.has_pending(scope.at, scope.context.policy):
         raise NoSetupPending
     return SetUpProof(typed, open_secret(scope, enrollment, enrollment.pending_secret, Purpose.TOTP_PENDING_SECRET))
 

@@ -105,7 +105,9 @@ class SignIn:
                 raise SignInTokenDead from None
             # Read again under the lock: the first reading only told whose row to lock.
             pending = scope.tx.pending_sign_in(handle)
-            if pending is None or pending.state_at(scope.at, enrollment) is not SignInState.PENDING:
+            if pending is None:
+                raise SignInTokenDead
+            if pending.state_at(scope.at, enrollment, self.context.policy) is not SignInState.PENDING:
                 raise SignInTokenDead
             if not enrollment.enabled:
                 raise SignInTokenDead
