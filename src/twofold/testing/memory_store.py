@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable
-from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -25,6 +24,12 @@ class _Tables:
     sessions: dict[str, ProvedSession] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
 
+    def copy(self) -> "_Tables":
+        """The tables anew; what stands in them are values, and never changes."""
+        return _Tables(
+            dict(self.accounts), dict(self.enrollments), dict(self.pending), dict(self.sessions), list(self.events)
+        )
+
 
 class MemoryStore:
     """Enrollments in memory; one transaction at a time."""
@@ -46,7 +51,7 @@ class MemoryStore:
     def transact(self, work: Callable[[Transaction], T]) -> T:
         """Run *work* on a copy, which takes the place of the original when nothing was raised."""
         with self._lock:
-            tables = deepcopy(self._tables)
+            tables = self._tables.copy()
             result = work(_MemoryTransaction(tables))
             self._tables = tables
             return result
