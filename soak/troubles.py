@@ -1,0 +1,188 @@
+"""The kinds of trouble: each goes on until a moment of the monotonic clock, and says what it did."""
+
+import itertools
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from soak.people import Cast
+from soak.proxy import FAIR, Weather
+from soak.servers import come_back, kill, standby_of
+from soak.workers import Worker
+from soak.world import OWNER, World
+from tests import servers
+
+Trouble = Callable[[World, Cast, float, random.Random], str]
+"""Given the world, the people, the end and chance; what it did, in words."""
+
+LONGER_THAN_THE_LOCK_TIMEOUT = 2.6
+"""Seconds for which rows are held."""
+CONNECTIONS = 6
+"""Of the database, for workers that want up to twenty each."""
+LAG = 0.12
+"""Seconds by which a standby lags behind."""
+
+
+def calm(_: World, __: Cast, until: float, ___: random.Random) -> str:
+    """Nothing happens."""
+    time.sleep(max(0.0, until - time.monotonic()))
+    return "no trouble"
+
+
+def workers_die(world: World, _: Cast, until: float, chance: random.Random) -> str:
+    """One worker after the other is killed in the midst of its work, and comes back."""
+    for deaths, worker in enumerate(itertools.cycle(world.workers)):
+        if not _pause(chance.uniform(0.2, 0.8), until):
+            return f"{deaths} kill -9"
+        worker.kill()
+        worker.come_back()
+        _wait_for(worker, until)
+    raise AssertionError  # the cycle has no end
+
+
+def _pause(seconds: float, until: float) -> bool:
+    """Wait so long; whether there is time left."""
+    time.sleep(max(0.0, min(seconds, until - time.monotonic())))
+    return time.monotonic() < until
+
+
+def _wait_for(worker: Worker, until: float) -> None:
+    while time.monotonic() < until and not worker.is_ready():
+        time.sleep(0.05)
+
+
+def database_dies(world: World, _: Cast, until: float, chance: random.Random) -> str:
+    """The server is killed and comes back; on PostgreSQL, in turn with one of its processes."""
+    deaths = 0
+    while _pause(chance.uniform(1.0, 2.0), until):
+        if world.kind == "postgresql" and deaths % 2:
+            _kill_a_backend(world, chance)
+        else:
+            kill(world.database_server)
+            time.sleep(chance.uniform(0, 0.3))
+            come_back(world.database_server)
+        deaths += 1
+    return f"{deaths} kill -9"
+
+
+def _kill_a_backend(world: World, chance: random.Random) -> None:
+    """PostgreSQL throws all its processes out where one dies, and recovers."""
+    with suppress(DBAPIError), _outside(world) as connection:
+        found = connection.execute(text("SELECT pid FROM pg_stat_activity WHERE usename = :name"), {"name": OWNER})
+        if pids := [row.pid for row in found]:
+            os.kill(chance.choice(pids), signal.SIGKILL)
+
+
+@contextmanager
+def _outside(world: World) -> Iterator[Connection]:
+    engine = create_engine(world.sync_url, poolclass=NullPool, hide_parameters=True)
+    with engine.connect() as connection:
+        yield connection
+
+
+def lines_fail(world: World, _: Cast, until: float, chance: random.Random) -> str:
+    """The lines to the database are cut, reset, slow or silent, one thing after the other."""
+    kinds = (
+        Weather(cut_after=6000),
+        Weather(cut_at_commit=0.2),
+        Weather(cut_at_commit=0.2, resets=True),
+        Weather(delay=0.03),
+        Weather(cut_after=6000, resets=True),
+        Weather(swallows=True),
+        Weather(refuses=True),
+    )
+    silent = 0
+    for weather in itertools.cycle(kinds):
+        world.line.weather = weather
+        more = _pause(chance.uniform(0.6, 1.4), until)
+        if weather.swallows:
+            # What was swallowed never arrives: the connections are as good as gone, and at last somebody says so.
+            silent += 1
+            world.line.cut_all()
+        world.line.weather = FAIR
+        if not more or not _pause(0.3, until):
+            return f"{world.line.cuts} cuts, silent {silent} times"
+    raise AssertionError  # the cycle has no end
+
+
+def too_few_connections(world: World, cast: Cast, until: float, chance: random.Random) -> str:
+    """The database has fewer connections than the workers want, and those are held by slow work."""
+    servers.run(world.database_server.url, f"ALTER ROLE {OWNER} CONNECTION LIMIT {CONNECTIONS}")
+    world.line.cut_all()
+    held = 0
+    try:
+        while _pause(chance.uniform(0.3, 0.6), until):
+            with suppress(DBAPIError), _outside(world) as connection:
+                _hold(connection, cast, chance)
+                held += 1
+                _pause(1.2, until)
+    finally:
+        servers.run(world.database_server.url, f"ALTER ROLE {OWNER} CONNECTION LIMIT -1")
+    return f"{CONNECTIONS} connections, held {held} times for 1.2 s"
+
+
+def _hold(connection: Connection, cast: Cast, chance: random.Random, *, users: int = 20) -> None:
+    """Take the rows of so many users."""
+    ids = sorted(person.id for person in chance.sample(cast.everybody, min(users, len(cast.everybody))))
+    listed = ", ".join(map(str, ids))
+    connection.execute(text(f"SELECT id FROM users WHERE id IN ({listed}) ORDER BY id FOR UPDATE"))
+
+
+def locks_collide(world: World, cast: Cast, until: float, chance: random.Random) -> str:
+    """Rows are held for longer than the lock timeout; and rows are taken in the opposite order."""
+    held, deadlocks, tries = 0, 0, 0
+    while _pause(0.2, until):
+        with suppress(DBAPIError), _outside(world) as connection:
+            _hold(connection, cast, chance)
+            held += 1
+            _pause(LONGER_THAN_THE_LOCK_TIMEOUT, until)
+        for _ in range(6):
+            if time.monotonic() < until:
+                tries += 1
+                deadlocks += _opposite_order(world, cast)
+    return f"held {held} times for {LONGER_THAN_THE_LOCK_TIMEOUT} s; {deadlocks} of {tries} in the opposite order fell"
+
+
+def _opposite_order(world: World, cast: Cast) -> bool:
+    """Sessions first, then users: whether the database ended it."""
+    listed = ", ".join(str(phone.id) for phone in cast.phones)
+    try:
+        with _outside(world) as connection:
+            connection.execute(text(f"SELECT user_id FROM twofold_sessions WHERE user_id IN ({listed}) FOR UPDATE"))
+            time.sleep(0.5)
+            connection.execute(text(f"SELECT id FROM users WHERE id IN ({listed}) FOR UPDATE"))
+    except DBAPIError:
+        return True
+    return False
+
+
+def fails_over(synchronous: str) -> Trouble:
+    """The primary is killed and its standby promoted; the workers' line then leads there."""
+
+    def failover(world: World, _: Cast, until: float, chance: random.Random) -> str:
+        standby = standby_of(world.database_server, synchronous=synchronous)
+        standby.line.weather = Weather(delay=LAG)
+        _pause((until - time.monotonic()) * chance.uniform(0.45, 0.55), until)
+        # In the midst of a step, when its codes have just been accepted.
+        time.sleep(max(0.0, world.clock.until_step(world.clock.step() + 1) + 0.4 * world.clock.step_seconds))
+        primary = world.database_server
+        kill(primary)
+        standby.line.cut_all()
+        since = time.monotonic()
+        standby.promote()
+        world.fail_over_to(standby.server)
+        took = time.monotonic() - since
+        primary.close()
+        threading.Thread(target=standby.line.close).start()
+        _pause(until - time.monotonic(), until)
+        return f"promoted in {took:.2f} s, {LAG:g} s behind"
+
+    return failover
