@@ -32,6 +32,10 @@ guards: setup ## Take each guard away in a copy, and see its test fail; ONLY=nam
 bench: setup ## Measure what a check costs; ONLY=P1 for one figure (of the planned ones P1 is built)
 	@PYTHONPATH=.:backend .venv/bin/python -m benchmarks $(ONLY)
 
+soak: setup ## Storms, some 15 minutes: many clients while workers, databases and lines fail; STORM=name SEED=n for one
+	@scripts/test-packages
+	@TWOFOLD_TEST_THROWAWAY=1 PYTHONPATH=.:backend .venv/bin/python -m soak $(if $(STORM),--storm $(STORM)) $(if $(SEED),--seed $(SEED))
+
 sql: setup ## Write the SQL files of the hand-run migration from the backend's revision
 	@.venv/bin/python scripts/write-sql
 

@@ -23,10 +23,13 @@ def mariadb() -> Iterator[servers.Server]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A file stays on one worker; and all races on the same, for a crew takes most of a server's connections."""
+    """
+    A file stays on one worker; and so do all races, for a crew takes most of a server's connections, and all storms,
+    which share their worlds.
+    """
     if not config.pluginmanager.hasplugin("xdist"):
         return
     here = Path(__file__).parent
     for item in items:
         folder, *rest = item.path.relative_to(here).parts
-        item.add_marker(pytest.mark.xdist_group(folder if folder == "races" else "/".join([folder, *rest])))
+        item.add_marker(pytest.mark.xdist_group(folder if folder in {"races", "storms"} else "/".join([folder, *rest])))
