@@ -172,7 +172,8 @@ def test_a_commit_of_which_nobody_knows_is_not_done_again(make_host):
     host, runs = make_host("sqlite"), []
 
     @event.listens_for(host.store._engine, "commit")
-    def on_commit(_) -> None:
+    def on_commit(connection) -> None:
+        connection.invalidate()
         raise OperationalError("COMMIT", {}, OSError("gone"), connection_invalidated=True)
 
     with pytest.raises(Unavailable):

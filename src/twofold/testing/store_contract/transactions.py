@@ -24,8 +24,11 @@ from twofold.testing.store_contract.promises import (
 PATIENCE_SECONDS = 10
 """How long one thread waits for another before the test fails; no test comes near it."""
 
-GLIMPSE_SECONDS = 0.1
+GLIMPSE_SECONDS = 0.2
 """How long a transaction is watched that must not come further."""
+
+CONNECTION_SECONDS = 1
+"""How long one waits for another's connection at most; a store with one connection has no other."""
 
 THREADS, TURNS = 4, 12
 
@@ -104,11 +107,12 @@ class TransactionPromises(Promises):
         """While one transaction holds a row no other comes to lock it, and then it sees what the first stored (G2)."""
         user_id = add_user("ann@example.com")
         self.save(store, Enrollment(user_id=user_id))
-        held, second_is_in = Flag(), Flag()
+        held, second_comes, second_is_in = Flag(), Flag(), Flag()
 
         def first(tx: Transaction) -> bool:
             before = tx.lock(user_id)
             held.set()
+            second_comes.wait(CONNECTION_SECONDS)
             overtaken = second_is_in.wait(GLIMPSE_SECONDS)
             tx.save(replace(before, last_step=TimeStep(1)))
             return overtaken
@@ -118,10 +122,16 @@ class TransactionPromises(Promises):
             second_is_in.set()
             return seen.last_step
 
+        def come() -> TimeStep:
+            # Makes a connection of its own, where the store has several: what is slow about it is not the lock.
+            store.read(lambda tx: tx.enrollment(user_id))
+            second_comes.set()
+            return store.transact(second)
+
         with ThreadPoolExecutor(2) as threads:
             holding = threads.submit(store.transact, first)
             reached = held.wait(PATIENCE_SECONDS)
-            waiting = threads.submit(store.transact, second)
+            waiting = threads.submit(come)
             overtaken, seen = holding.result(PATIENCE_SECONDS), waiting.result(PATIENCE_SECONDS)
 
         assert reached
