@@ -14,8 +14,8 @@ from pathlib import Path
 from guards.removals import ROOT, Removal
 from tests import servers
 
-TEST_SECONDS = 60
-"""How long one test may take; without its guard many a transaction would wait for ever."""
+TEST_SECONDS = 30
+"""How long one test may take, unless it says otherwise; without its guard many a transaction would wait for ever."""
 
 RUN_SECONDS = 600
 """How long one run of pytest may take."""
