@@ -1,8 +1,9 @@
 """An engine of our own on the host's database, and what each database needs for our transactions."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, Dialect, Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, SingletonThreadPool, StaticPool
@@ -17,6 +18,9 @@ SQLITE_TRY_MILLISECONDS = 20
 
 OWN_CONNECTIONS = 5
 """Connections of our own at most: a check holds one for some milliseconds."""
+
+CONNECTION_LOST = 2013
+"""MariaDB's number for a connection that was lost."""
 
 READ_ONLY = "twofold_read_only"
 """The execution option of a connection that only reads."""
@@ -48,6 +52,8 @@ def own_engine(engine: Engine) -> Engine:
             event.listen(own, "begin", _on_sqlite_begin)
         case "mysql" | "mariadb":
             event.listen(own, "connect", _on_mariadb_connect)
+            # Of the dialect, and so for the host's connections too.
+            event.listen(own, "do_connect", _on_mariadb_dial)
         case "postgresql":
             own = own.execution_options(isolation_level="READ COMMITTED")
         case other:
@@ -116,6 +122,14 @@ def _on_mariadb_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> 
     # A host may commit each statement by itself, and our lock with it.
     cursor.execute(f"SET SESSION autocommit = 0, innodb_lock_wait_timeout = {LOCK_TIMEOUT_SECONDS}")
     cursor.close()
+
+
+def _on_mariadb_dial(dialect: Dialect, _: object, arguments: Sequence[Any], options: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the driver's own
+    try:
+        return dialect.connect(*arguments, **options)
+    except RuntimeError as error:
+        # asyncmy on uvloop says so of a connection that is reset while it is made; no host takes it for what it is.
+        raise dialect.loaded_dbapi.OperationalError(CONNECTION_LOST, str(error)) from error
 
 
 def set_lock_timeout(connection: Connection) -> None:
