@@ -27,8 +27,8 @@ LONGER_THAN_THE_LOCK_TIMEOUT = 2.6
 """Seconds for which rows are held."""
 CONNECTIONS = 6
 """Of the database, for workers that want up to twenty each."""
-LAG = 0.12
-"""Seconds by which a standby lags behind."""
+LAG, LONG_LAG = 0.1, 0.4
+"""Seconds by which a standby lags behind that commits wait for, and one for which they do not."""
 
 
 def calm(_: World, __: Cast, until: float, ___: random.Random) -> str:
@@ -169,10 +169,11 @@ def fails_over(synchronous: str) -> Trouble:
 
     def failover(world: World, _: Cast, until: float, chance: random.Random) -> str:
         standby = standby_of(world.database_server, synchronous=synchronous)
-        standby.line.weather = Weather(delay=LAG)
+        lag = LAG if synchronous else LONG_LAG
+        standby.line.weather = Weather(delay=lag)
         _pause((until - time.monotonic()) * chance.uniform(0.45, 0.55), until)
         # In the midst of a step, when its codes have just been accepted.
-        time.sleep(max(0.0, world.clock.until_step(world.clock.step() + 1) + 0.4 * world.clock.step_seconds))
+        time.sleep(max(0.0, world.clock.until_step(world.clock.step() + 1) + 0.5 * world.clock.step_seconds))
         primary = world.database_server
         kill(primary)
         standby.line.cut_all()
@@ -183,6 +184,6 @@ def fails_over(synchronous: str) -> Trouble:
         primary.close()
         threading.Thread(target=standby.line.close).start()
         _pause(until - time.monotonic(), until)
-        return f"promoted in {took:.2f} s, {LAG:g} s behind"
+        return f"promoted in {took:.2f} s, {lag:g} s behind"
 
     return failover
