@@ -202,7 +202,8 @@ def test_a_dropped_key_is_named_by_its_id():
     with pytest.raises(CannotOpen) as opening:
         KeyRing([OTHER_KEY]).open_sealed(FIRST["sealed"], *owner(FIRST))
 
-    assert f"totp_secret: sealed under key {GOLDEN['key_id']}, which is not configured" == cause(opening)
+    missing = f"sealed under key {GOLDEN['key_id']}, which is not configured"
+    assert f"totp_secret: {missing}; put it back into ENCRYPTION_KEY, behind the key that writes" == cause(opening)
 
 
 def test_a_key_is_picked_by_its_id_and_never_by_trial():

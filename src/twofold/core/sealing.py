@@ -111,7 +111,10 @@ class KeyRing:
         if version != VERSION:
             raise CannotOpen from ValueError(f"{purpose}: not a sealed value of version {VERSION}")
         if key_id not in self._keys:
-            raise CannotOpen from ValueError(f"{purpose}: sealed under key {_shown(key_id)}, which is not configured")
+            raise CannotOpen from ValueError(
+                f"{purpose}: sealed under key {_shown(key_id)}, which is not configured; put it back into "
+                "ENCRYPTION_KEY, behind the key that writes"
+            )
         try:
             data = _bytes_of(body)
             nonce, ciphertext = data[:NONCE_BYTES], data[NONCE_BYTES:]

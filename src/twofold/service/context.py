@@ -90,7 +90,7 @@ class Context:
 
     def _tell_unreadable(self, user_id: UserId | None, error: CannotOpen) -> None:
         logger.error("A stored value of user %s does not open: %s", user_text(user_id), error.__cause__)
-        if user_id is None:  # the row itself could not be read
+        if user_id is None:  # what named the user could not be read
             return
         event = Event(user_id, EventKind.VALUE_UNREADABLE, self.clock.now(), error.slug, None, self.client_address)
         with suppress(TwofoldError):
@@ -124,12 +124,14 @@ class Scope:
 
     def lock(self, user_id: UserId) -> Enrollment:
         """The enrollment of this user, held until the transaction ends."""
+        self.user_id = user_id  # to be named where not even the row can be read
         enrollment = self.tx.lock(user_id)
         self.user_id = enrollment.user_id
         return enrollment
 
     def enrollment(self, user_id: UserId) -> Enrollment:
         """The enrollment of this user, not held: never to decide about a proof."""
+        self.user_id = user_id
         enrollment = self.tx.enrollment(user_id)
         self.user_id = enrollment.user_id
         return enrollment

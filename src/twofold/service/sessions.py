@@ -8,7 +8,7 @@ from twofold.core.assurance import Assurance, ProvedSession, password_assurance,
 from twofold.core.enrollment import Enrollment, Judgement
 from twofold.errors import SignInTokenDead, StepUpRequired
 from twofold.service.context import Context, Scope, token_hash
-from twofold.service.ports import Transaction, UserId
+from twofold.service.ports import UserId
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,13 @@ class SessionBook:
             UnknownUser: There is no such user.
         """
 
-        def work(tx: Transaction) -> SessionState:
-            enrollment, session = tx.session(user_id, token_hash(session_id))
+        def work(scope: Scope) -> SessionState:
+            scope.user_id = user_id
+            enrollment, session = scope.tx.session(user_id, token_hash(session_id))
             proved = proved_by(enrollment, session)
             return SessionState(proved, enrollment.enabled, enrollment.end_sessions, enrollment.epoch)
 
-        return self.context.store.read(work)
+        return self.context.read(work)
 
     def still_holds(self, proved: Proved) -> None:
         """
@@ -120,7 +121,7 @@ class SessionBook:
             UnknownUser: There is no such user.
             SignInTokenDead: Factor or password changed since.
         """
-        if self.context.store.read(lambda tx: tx.enrollment(proved.user_id)).epoch != proved.epoch:
+        if self.context.read(lambda scope: scope.enrollment(proved.user_id)).epoch != proved.epoch:
             raise SignInTokenDead
 
     def started(self, proved: Proved, session_id: str) -> None:

@@ -16,6 +16,8 @@ from twofold.errors import CannotOpen
 from twofold.sqlalchemy.tables import ENROLLMENT_COLUMNS, Tables
 
 CLIENT_ADDRESS_CHARACTERS = 64
+NUMBERS = range(2**62)
+"""What a time step or an epoch may be; more could not be counted on, or stored."""
 
 
 class Statements:
@@ -40,6 +42,7 @@ class Statements:
         # The one guard of G2: the row is held from reading to deciding to writing.
         # Not against rows of the host's that refer to the user: the key never changes.
         self.lock: Select[Any] = self.enrollment.with_for_update(key_share=True)
+        self.epoch: Select[Any] = select(rows.c.twofa_epoch).where(user).with_for_update(key_share=True)
         values: dict[str, Any] = {name: bindparam(f"p_{name}") for name in ENROLLMENT_COLUMNS}
         self.save: Update = update(rows).where(user).values(values)
         self.pay_debt: Update = (
@@ -100,8 +103,8 @@ def enrollment_of(row: Row[Any]) -> Enrollment:
         pending_until=utc_or_none(row.totp_pending_until),
         enabled=bool(row.twofa_enabled),
         backup_codes=row.twofa_backup_codes,
-        last_step=TimeStep(row.twofa_last_step or 0),
-        epoch=row.twofa_epoch or 0,
+        last_step=TimeStep(_number(row.twofa_last_step, "twofa_last_step")),
+        epoch=_number(row.twofa_epoch, "twofa_epoch"),
         attempts=attempts,
         enabled_at=utc_or_none(row.twofa_enabled_at),
         end_sessions=row.twofa_end_sessions or 0,
@@ -109,11 +112,28 @@ def enrollment_of(row: Row[Any]) -> Enrollment:
 
 
 def _failures_of(stored: str | None) -> dict[str, int]:
-    """The counts in a row; a damaged one is not taken for none."""
+    """The counts in a row; a damaged one is not taken for none, nor for fewer than none."""
+    if stored is None:
+        return {}
     try:
-        return {str(name): int(count) for name, count in json.loads(stored or "{}").items()}
-    except (ValueError, TypeError, AttributeError, OverflowError):
-        raise CannotOpen from ValueError("twofa_failures: not a JSON object of counts")
+        failures: dict[str, int] = json.loads(stored)
+        if all(type(count) is int and count >= 0 for count in failures.values()):
+            return failures
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        pass
+    raise CannotOpen from ValueError("twofa_failures: not a JSON object of counts")
+
+
+def _number(stored: int | None, column: str) -> int:
+    """A number in a row; a damaged one is not taken for none: a step that was used would be accepted again."""
+    if stored is None or (type(stored) is int and stored in NUMBERS):
+        return stored or 0
+    raise CannotOpen from ValueError(f"{column}: not a number that belongs there")
+
+
+def epoch_after(stored: int | None) -> int:
+    """The epoch of a user who is forgotten; forgetting must go on whatever stands there."""
+    return (stored or 0) + 1 if type(stored) is int and stored in NUMBERS else 1
 
 
 def parameters_of(enrollment: Enrollment) -> dict[str, Any]:

@@ -1,9 +1,10 @@
 """One transaction on a connection, as the use cases see it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Executable
+from sqlalchemy import Connection, Executable, Row, Select
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import IntegrityError
 
@@ -12,11 +13,12 @@ from twofold.core.enrollment import Enrollment
 from twofold.core.events import Event
 from twofold.core.sealing import user_text
 from twofold.core.sign_in import PendingSignIn
-from twofold.errors import UnknownUser
+from twofold.errors import CannotOpen, UnknownUser
 from twofold.service.ports import UserId
 from twofold.sqlalchemy.statements import (
     Statements,
     enrollment_of,
+    epoch_after,
     event_parameters_of,
     parameters_of,
     pending_sign_in_of,
@@ -40,13 +42,41 @@ class SqlTransaction:
     def _execute(self, statement: Executable, **parameters: object) -> CursorResult[Any]:
         return self._connection.execute(statement, parameters)
 
+    def _rows(self, statement: Select[Any], **parameters: object) -> Sequence[Row[Any]]:
+        """
+        The rows of a statement.
+
+        Raises:
+            CannotOpen: What stands in one is nothing of its column's kind; SQLite lets it get there.
+        """
+        found = self._execute(statement, **parameters)
+        try:
+            return found.all()
+        except (ValueError, TypeError):
+            damaged = self._damaged(statement, parameters)
+        raise CannotOpen from ValueError(f"{damaged}: not what belongs there")
+
+    def _damaged(self, statement: Select[Any], parameters: dict[str, object]) -> str:
+        """Which columns cannot be read, found by reading each alone; the drivers name the value, and not its place."""
+        names = []
+        for column in statement.selected_columns:
+            alone = statement.with_only_columns(column, maintain_column_froms=True)
+            try:
+                self._connection.execute(alone, parameters).all()
+            except (ValueError, TypeError):
+                names.append(str(column))
+        return ", ".join(names)
+
+    def _first(self, statement: Select[Any], **parameters: object) -> Row[Any] | None:
+        return next(iter(self._rows(statement, **parameters)), None)
+
     def lock(self, user_id: UserId) -> Enrollment:
         statements = self._statements
-        row = self._execute(statements.lock, p_user=user_id).first()
+        row = self._first(statements.lock, p_user=user_id)
         # More than once where the user is forgotten between his first row and its lock.
         for _ in range(FIRST_ROW_TRIES if row is None and statements.tables.aside else 0):
             self._add_enrollment(user_id)
-            row = self._execute(statements.lock, p_user=user_id).first()
+            row = self._first(statements.lock, p_user=user_id)
             if row is not None:
                 break
         if row is None:
@@ -66,7 +96,7 @@ class SqlTransaction:
         self._connection.execute(self._statements.save, parameters_of(enrollment))
 
     def enrollment(self, user_id: UserId) -> Enrollment:
-        row = self._execute(self._statements.enrollment, p_user=user_id).first()
+        row = self._first(self._statements.enrollment, p_user=user_id)
         return self._blank(user_id) if row is None else enrollment_of(row)
 
     def _blank(self, user_id: UserId) -> Enrollment:
@@ -75,7 +105,7 @@ class SqlTransaction:
         return Enrollment(user_id=user_id)
 
     def account(self, user_id: UserId) -> str:
-        row = self._execute(self._statements.account, p_user=user_id).first()
+        row = self._first(self._statements.account, p_user=user_id)
         if row is None:
             raise UnknownUser
         # A host may let the name be missing; a set-up needs one.
@@ -85,11 +115,12 @@ class SqlTransaction:
         self._connection.execute(self._statements.add_event, event_parameters_of(event))
 
     def last_accepted(self, user_id: UserId) -> datetime | None:
-        return utc_or_none(self._execute(self._statements.last_accepted, p_user=user_id).scalar())
+        row = self._first(self._statements.last_accepted, p_user=user_id)
+        return None if row is None else utc_or_none(row[0])
 
     def add_pending_sign_in(self, pending: PendingSignIn, *, at: datetime, keep: int) -> None:
         statements = self._statements
-        rows = self._execute(statements.pending_sign_ins_of, p_user=pending.user_id).all()
+        rows = self._rows(statements.pending_sign_ins_of, p_user=pending.user_id)
         for place, row in enumerate(rows, 1):
             if place >= keep or utc(row.expires_at) <= at:
                 self.drop_pending_sign_in(row.token_hash)
@@ -102,14 +133,14 @@ class SqlTransaction:
         self._connection.execute(statements.add_pending_sign_in, values)
 
     def pending_sign_in(self, token_hash: str) -> PendingSignIn | None:
-        row = self._execute(self._statements.pending_sign_in, p_handle=token_hash).first()
+        row = self._first(self._statements.pending_sign_in, p_handle=token_hash)
         return None if row is None else pending_sign_in_of(row)
 
     def drop_pending_sign_in(self, token_hash: str) -> None:
         self._execute(self._statements.drop_pending_sign_in, p_handle=token_hash)
 
     def session(self, user_id: UserId, session_hash: str) -> tuple[Enrollment, ProvedSession | None]:
-        row = self._execute(self._statements.session, p_user=user_id, p_handle=session_hash).first()
+        row = self._first(self._statements.session, p_user=user_id, p_handle=session_hash)
         if row is None:
             return self._blank(user_id), None
         return enrollment_of(row), proved_session_of(row)
@@ -127,10 +158,10 @@ class SqlTransaction:
 
     def forget(self, user_id: UserId) -> None:
         statements = self._statements
-        row = self._execute(statements.lock, p_user=user_id).first()
+        row = self._first(statements.epoch, p_user=user_id)
         self.drop_handed_out(user_id)
         self._execute(statements.drop_events_of, p_user=user_id)
         if row is not None and statements.tables.aside:
             self._execute(statements.drop_enrollment, p_user=user_id)
         elif row is not None:
-            self.save(Enrollment(user_id=user_id, epoch=enrollment_of(row).epoch + 1))
+            self.save(Enrollment(user_id=user_id, epoch=epoch_after(row.twofa_epoch)))
