@@ -88,7 +88,13 @@ def assert_closed_until_it_is_mended(world: World, column: str, value: object, l
     victim.assert_unharmed()
 
 
-@pytest.mark.parametrize(("column", "value"), DAMAGE)
+def name_of(value: object) -> str | None:
+    """A name for a value that would make a poor one."""
+    names = {COUNTS[6]: "a count below none", COUNTS[-3]: "nested", COUNTS[-2]: "endless", "\x00": "NUL"}
+    return names.get(value) if isinstance(value, str) else None
+
+
+@pytest.mark.parametrize(("column", "value"), DAMAGE, ids=name_of)
 def test_no_door_opens(world: World, column: str, value: object, caplog: pytest.LogCaptureFixture):
     """
     With a damaged column every road is closed and nothing is counted, spent or lost; mended, everything goes on.

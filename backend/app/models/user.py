@@ -63,8 +63,8 @@ class UserSession(Base):
     client: Mapped[str] = mapped_column(String(200), server_default="")
 
     def is_alive(self, at: datetime, idle: timedelta) -> bool:
-        """Whether it has neither outlived its time nor lain idle for *idle*."""
-        return at < self.expires_at and at - self.last_seen_at < idle
+        """Whether it has neither outlived its time nor lain idle for *idle*, by whichever clock (G17)."""
+        return at < self.expires_at and abs(at - self.last_seen_at) < idle
 
 
 def hashed(token: str) -> str:

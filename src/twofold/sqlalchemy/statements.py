@@ -42,7 +42,7 @@ class Statements:
         # The one guard of G2: the row is held from reading to deciding to writing.
         # Not against rows of the host's that refer to the user: the key never changes.
         self.lock: Select[Any] = self.enrollment.with_for_update(key_share=True)
-        self.epoch: Select[Any] = select(rows.c.twofa_epoch).where(user).with_for_update(key_share=True)
+        self.epoch: Select[Any] = self.lock.with_only_columns(rows.c.twofa_epoch)
         values: dict[str, Any] = {name: bindparam(f"p_{name}") for name in ENROLLMENT_COLUMNS}
         self.save: Update = update(rows).where(user).values(values)
         self.pay_debt: Update = (
