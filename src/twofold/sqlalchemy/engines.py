@@ -66,10 +66,14 @@ def shared_engine(engine: Engine) -> Engine:
     if must_share(engine):
         return engine
     shared = _engine_on(engine.pool, engine)
-    if engine.dialect.name == "sqlite":
-        event.listen(shared, "begin", _on_sqlite_begin)
-        return shared
-    return shared.execution_options(isolation_level="READ COMMITTED")
+    match engine.dialect.name:
+        case "sqlite":
+            event.listen(shared, "begin", _on_sqlite_begin)
+        case "mysql" | "mariadb":
+            event.listen(shared, "begin", _on_shared_mariadb_begin)
+        case _:
+            return shared.execution_options(isolation_level="READ COMMITTED")
+    return shared
 
 
 def _engine_on(pool: Pool, host: Engine) -> Engine:
@@ -122,6 +126,13 @@ def _on_mariadb_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> 
     # A host may commit each statement by itself, and our lock with it.
     cursor.execute(f"SET SESSION autocommit = 0, innodb_lock_wait_timeout = {LOCK_TIMEOUT_SECONDS}")
     cursor.close()
+
+
+def _on_shared_mariadb_begin(connection: Connection) -> None:
+    # Not by the option `isolation_level`: on a connection that broke in the pool it fails before SQLAlchemy knows the
+    # error for one of the database's. Said out loud, because the host may commit each statement by itself.
+    connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    connection.exec_driver_sql("START TRANSACTION")
 
 
 def _on_mariadb_dial(dialect: Dialect, _: object, arguments: Sequence[Any], options: Mapping[str, Any]) -> Any:  # noqa: ANN401 - the driver's own
