@@ -17,7 +17,7 @@ async def _worker(host: str, port: int, requests: list[bytes], statuses: list[in
 
 
 async def _send(host: str, port: int, requests: Sequence[bytes], connections: int) -> list[int]:
-    left, statuses = list(requests), []
+    left, statuses = list(requests), list[int]()
     await asyncio.wait_for(
         asyncio.gather(*(_worker(host, port, left, statuses) for _ in range(connections))), timeout=300
     )

@@ -60,7 +60,7 @@ def run_storm(crowds: Crowds, name: str, seed: int, seconds: float) -> Result:
     """One storm; what it found goes to standard error."""
     storm = STORMS[name]
     say(f"{name}: starting {storm.kind} and workers")
-    with World(storm.kind, speed=SPEED) as world:
+    with World(storm.kind, speed=SPEED, workers=storm.workers) as world:
         say(f"{name}: {seconds:.0f} s of it")
         result = crowds.run(storm, world, seconds=seconds, seed=seed, numbers=Numbers())
         say(table.row(result))

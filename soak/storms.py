@@ -19,7 +19,7 @@ from soak.journal import CHANGES, PROBE, Record
 from soak.people import Cast, Numbers
 from soak.troubles import Trouble
 from soak.verdict import Verdict, verdict
-from soak.world import World
+from soak.world import WORKERS, World
 
 CLIENTS = 3
 """Processes of clients."""
@@ -38,6 +38,7 @@ class Storm:
         trouble: What goes on meanwhile.
         hang_ups: The share of requests that are given up in their midst.
         old_codes: How often a code of the step before is sent in place of the newest.
+        workers: How many serve.
         measures: It counts what is lost where that cannot be helped, and does not fail.
     """
 
@@ -46,6 +47,7 @@ class Storm:
     trouble: Trouble = troubles.calm
     hang_ups: float = 0
     old_codes: float = scenes.OLD_CODES
+    workers: int = WORKERS
     measures: bool = False
 
 
@@ -55,7 +57,7 @@ STORMS = {
         Storm("calm-sqlite", "sqlite"),
         Storm("calm-postgresql", "postgresql"),
         Storm("calm-mariadb", "mariadb"),
-        Storm("workers-die", "postgresql", troubles.workers_die),
+        Storm("workers-die", "postgresql", troubles.workers_die, workers=3),
         Storm("postgresql-dies", "postgresql", troubles.database_dies),
         Storm("mariadb-dies", "mariadb", troubles.database_dies),
         Storm("lines-fail", "postgresql", troubles.lines_fail),

@@ -29,11 +29,10 @@ def world_of() -> Iterator[Callable[..., World]]:
     with ExitStack() as stack:
 
         def world_of(kind: str, variant: str = "", *, lasts: bool = True) -> World:
-            if not lasts:
-                return stack.enter_context(World(kind, speed=SPEED))
-            if (kind, variant) not in known:
-                known[kind, variant] = stack.enter_context(World(kind, speed=SPEED, variant=variant))
-            return known[kind, variant]
+            if (kind, variant) in known and lasts:
+                return known[kind, variant]
+            world = stack.enter_context(World(kind, speed=SPEED, variant=variant))
+            return known.setdefault((kind, variant), world) if lasts else world
 
         yield world_of
 
