@@ -16,10 +16,10 @@ from twofold.core.enrollment import (
     judge,
 )
 from twofold.core.events import EventKind
-from twofold.core.sealing import Purpose, Sealed
-from twofold.core.totp import TotpSecret, TypedCode
-from twofold.errors import InvalidCode, Locked, NoSetupPending, NotEnabled
-from twofold.service.context import Scope, reading
+from twofold.core.sealing import Purpose, Sealed, user_text
+from twofold.core.totp import TotpSecret, TypedCode, time_step_at
+from twofold.errors import ClockMovedBack, InvalidCode, Locked, NoSetupPending, NotEnabled
+from twofold.service.context import Scope, logger, reading
 
 Change = Callable[[Enrollment, Accepted], Enrollment]
 """What an accepted proof does to the enrollment, beyond having been accepted."""
@@ -94,6 +94,8 @@ def decide(
         scope.record(done, factor=verdict.factor)
     else:
         scope.record(judgement.event.kind, judgement.event.outcome, judgement.event.factor)
+    if isinstance(verdict, ClockMovedBack):
+        _tell_the_operator(scope, enrollment)
     if isinstance(verdict, Locked):
         verdict.methods = scope.open_methods(judged)
     if judged != enrollment:
@@ -101,3 +103,15 @@ def decide(
     if judged.epoch != enrollment.epoch:
         scope.tx.drop_handed_out(judged.user_id)
     return replace(judgement, enrollment=judged)
+
+
+def _tell_the_operator(scope: Scope, enrollment: Enrollment) -> None:
+    """Who types a right code and is refused until the clock has caught up cannot mend the clock (G17)."""
+    period = scope.context.policy.period
+    logger.warning(
+        "The clock was ahead when a code of user %s was last accepted: by %d s of the present clock. Until it has "
+        "caught up no code of this user's app is accepted. Look after the clocks of all hosts; the user signs in with "
+        "a backup code and sets up the app again.",
+        user_text(enrollment.user_id),
+        (enrollment.last_step - time_step_at(scope.at, period)) * period,
+    )
