@@ -1,14 +1,12 @@
 """Columns that came to hold what was never stored there: no door opens, nothing is counted, the operator is told."""
 
-from collections.abc import Callable
-
 import pytest
-from httpx2 import Response
 from sqlalchemy import text
 
+from tests.failures.roads import roads_of
 from tests.http.problems import slug_of
-from tests.http.victim import ACCOUNT, FINISH, LOGIN, SESSION, Victim
-from tests.http.world import PASSWORD, World
+from tests.http.victim import Victim
+from tests.http.world import World
 
 MOMENTS = ["", "soon", "2030-13-45", 0]
 NUMBERS = [-1, 2**62, "x", "", 1.5]
@@ -43,27 +41,6 @@ def stored(world: World, table: str, column: str, owner: int) -> object:
     key = "id" if table == "users" else "user_id"
     with world.engine.connect() as connection:
         return connection.execute(text(f"SELECT {column} FROM {table} WHERE {key} = :owner"), {"owner": owner}).scalar()
-
-
-def roads_of(victim: Victim) -> dict[str, Callable[[], Response]]:
-    """Every way in, with what would succeed, and a wrong code."""
-    person, world = victim.person, victim.world
-    token, code, backup_code = victim.sign_in_token, person.code(), person.backup_codes[0]
-    return {
-        "session": lambda: world.get(SESSION, headers=person.bearer),
-        "status": lambda: person.get("/status"),
-        "password": lambda: world.post(LOGIN, json=person.password),
-        "password and code": lambda: world.post(LOGIN, json=person.password, headers={"X-TOTP-Code": code}),
-        "sign-in": lambda: world.post(FINISH, json={"sign_in_token": token, "code": code}),
-        "sign-in by backup code": lambda: world.post(FINISH, json={"sign_in_token": token, "backup_code": backup_code}),
-        "step-up": lambda: person.post("/step-up", {"code": code}),
-        "wrong code": lambda: person.post("/step-up", {"code": person.wrong_code()}),
-        "set-up": lambda: person.post("/setup", {"replace": True}),
-        "verify": lambda: person.post("/verify", {"code": victim.new_code}),
-        "disable": lambda: person.post("/disable", {"code": code}),
-        "backup codes": lambda: person.post("/backup-codes", {"code": code}),
-        "leave": lambda: world.request("DELETE", ACCOUNT, json={"password": PASSWORD}, headers=person.bearer),
-    }
 
 
 def assert_closed_until_it_is_mended(world: World, column: str, value: object, log: pytest.LogCaptureFixture) -> None:
