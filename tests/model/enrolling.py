@@ -103,6 +103,12 @@ class Enrolling(Steps):
             world.host.doom(user)
 
     @rule(user=users, really=st.sampled_from([False, False, True]))
+    def forget_and_enroll(self, user, really):
+        if really:
+            self.forget(user, really=True)
+            self.enroll(user, 0)
+
+    @rule(user=users, really=st.sampled_from([False, False, True]))
     def forget(self, user, really):
         """The user leaves, and comes back under the same id; the host ends what it has of him."""
         if not really:

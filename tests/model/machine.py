@@ -113,7 +113,7 @@ class TwoUsers(Enrolling, SigningIn):
         """The clock is put right, or wrong."""
         self.world.clock.moment += by
 
-    @rule(user=users, ahead=jumps, act=st.sampled_from(["guess", "begin", "scan", "sign in", "confirm"]))
+    @rule(user=users, ahead=jumps, act=st.sampled_from(["guess", "begin", "scan", "sign in", "enroll"]))
     def act_by_a_wrong_clock(self, user, ahead, act):
         """The clock is wrong, something happens, and the clock is right again."""
         self.jump(ahead)
@@ -122,10 +122,14 @@ class TwoUsers(Enrolling, SigningIn):
             "begin": lambda: self.begin(user, late=False),
             "scan": lambda: self.scan(user, 0, replace=True),
             "sign in": lambda: self.sign_in(user),
-            "confirm": lambda: self.enroll(user, 1),
+            "enroll": lambda: self.enroll(user, 1),
         }
         deeds[act]()
         self.jump(-ahead)
+        if act == "begin" and self.world.tokens:
+            self.finish(0, (TOTP, ("next", 0)))
+        if act == "scan":
+            self.confirm(user, ("new", 0))
 
     @rule(user=users, early=st.booleans())
     def wait_until_it_ends(self, user, early):
@@ -153,6 +157,17 @@ class TwoUsers(Enrolling, SigningIn):
         self.auth.store.transact(work)
         account.failures[name] = count
 
+    @rule(user=users, factor=st.sampled_from([TOTP, BACKUP_CODE]), anew=st.booleans())
+    def reach_the_cap(self, user, factor, anew):
+        """The factor is dead, and enrolling anew is the way out of it."""
+        self.guess_for_days(user, factor, 1)
+        if factor == TOTP:
+            self.guess(user, 2)
+        else:
+            self.burn(user, ("torn", 0))
+        if anew:
+            self.enroll(user, 0)
+
     # -- Keys
 
     @precondition(lambda self: self.world.ring.made < 4)
@@ -172,6 +187,15 @@ class TwoUsers(Enrolling, SigningIn):
     def put_all_keys_back(self):
         here = self.world.ring.here
         self.world.take_keys([*here, *(number for number in range(self.world.ring.made) if number not in here)])
+
+    @precondition(lambda self: self.world.ring.made < 4)
+    @rule(user=users, proof=proofs)
+    def lose_a_key_for_a_while(self, user, proof):
+        self.put_a_new_key_first()
+        self.drop_old_keys(rewritten=False)
+        self.disable(user, proof)
+        self.begin(user, late=False)
+        self.put_all_keys_back()
 
     # -- What holds after every step
 

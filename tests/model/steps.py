@@ -88,6 +88,12 @@ class Steps(RuleBasedStateMachine):
             if until:
                 self.world.clock.moment = until
 
+    @rule(user=users)
+    def burn_all(self, user):
+        """The last code has gone."""
+        for _ in range(acts.SHEET):
+            self.burn(user, ("unused", 0))
+
     @rule(user=users, what=papers)
     def burn(self, user, what):
         user = self.someone(user)
