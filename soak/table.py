@@ -14,7 +14,7 @@ def row(result: Result) -> str:
     """One storm as a row."""
     told = result.told
     refused = sum(count for name, count in told.items() if name not in OTHER)
-    verdict = "measured" if result.storm.measures else "met" if result.passed else "MISSED"
+    verdict = "MISSED" if not result.passed else "measured" if result.storm.measures else "met"
     cells = (
         result.storm.name,
         told.total(),

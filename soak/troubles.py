@@ -178,7 +178,7 @@ def fails_over(synchronous: str) -> Trouble:
         standby.line.weather = Weather(delay=lag)
         _pause((until - time.monotonic()) * chance.uniform(0.45, 0.55), until)
         # In the midst of a step, when its codes have just been accepted.
-        time.sleep(max(0.0, world.clock.until_step(world.clock.step() + 1) + 0.5 * world.clock.step_seconds))
+        time.sleep(max(0.0, world.clock.until_step(world.clock.step() + 1) + 0.6 * world.clock.step_seconds))
         primary = world.database_server
         kill(primary)
         standby.line.cut_all()
