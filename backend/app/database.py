@@ -3,23 +3,25 @@
 import logging
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from fastapi import Depends, Request
-from sqlalchemy import Connection, event
+from fastapi import Depends, FastAPI, Request
+from sqlalchemy import Connection, Row, Select, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.util import greenlet_spawn
 
 from twofold import ConfigurationError, Unavailable
 
 BACKEND = Path(__file__).parent.parent
 DEFAULT_URL = f"sqlite+aiosqlite:///{BACKEND / 'var' / 'twofold.db'}"
+CONNECTIONS = 15  # A worker's at most; all are kept, for to make one takes longer than most requests.
 logger = logging.getLogger("uvicorn.error")
 
 
@@ -32,7 +34,8 @@ def make_engine(url: str) -> AsyncEngine:
     if not url:
         (BACKEND / "var").mkdir(mode=0o700, exist_ok=True)
     # Errors of the database are logged; what was stored is not.
-    engine = create_async_engine(url or DEFAULT_URL, hide_parameters=True)
+    pool = {} if (url or DEFAULT_URL).startswith("sqlite") else {"pool_size": CONNECTIONS, "max_overflow": 0}
+    engine = create_async_engine(url or DEFAULT_URL, hide_parameters=True, **pool)
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", _on_sqlite_connect)
     return engine
@@ -53,9 +56,41 @@ async def get_db(request: Request) -> AsyncIterator[AsyncSession]:
     Raises:
         Unavailable: The database is out of reach, from wherever in the request it was asked.
     """
-    try:
-        async with AsyncSession(request.app.state.engine, expire_on_commit=False) as db:
+    async with opened(request.app) as db:
+        yield db
+
+
+@asynccontextmanager
+async def opened(app: FastAPI) -> AsyncIterator[AsyncSession]:
+    """A database session, for whoever needs one only now and then; raises as `get_db`."""
+    with _unavailable():
+        async with AsyncSession(app.state.engine, expire_on_commit=False) as db:
             yield db
+
+
+async def read_one(request: Request, query: Select[Any], **parameters: object) -> Row[Any] | None:
+    """
+    One row by one statement, with no transaction around it.
+
+    Raises:
+        Unavailable: The database is out of reach.
+    """
+    reader = request.app.state.reader.sync_engine
+
+    def read() -> Row[Any] | None:
+        with reader.connect() as connection:
+            found: Row[Any] | None = connection.execute(query, parameters).first()
+            return found
+
+    with _unavailable():
+        # In one greenlet; an `AsyncConnection` begins one for each of its steps, which takes longer than the query.
+        return await greenlet_spawn(read)
+
+
+@contextmanager
+def _unavailable() -> Iterator[None]:
+    try:
+        yield
     except (SQLAlchemyError, OSError) as error:
         reason = getattr(error, "orig", error)
         logger.error("The database could not be used (%s: %s).", type(error).__name__, reason)  # noqa: TRY400 - no trace

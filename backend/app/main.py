@@ -62,6 +62,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     two_factor = TwoFactor(auth, current_session=current_session, sessions=TokenSessions)
     app.state.settings, app.state.engine, app.state.two_factor = settings, engine, two_factor
+    # On MariaDB it would be two statements more; and on a connection that broke meanwhile, an error that SQLAlchemy
+    # does not know for one of the database's, and a connection that nobody gives back.
+    by_itself = {} if engine.dialect.name in {"mysql", "mariadb"} else {"isolation_level": "AUTOCOMMIT"}
+    app.state.reader = engine.execution_options(**by_itself)
     install_problem_details(app)
     two_factor.install(app, prefix="/api/auth/2fa")
     app.include_router(auth_routes(two_factor), prefix="/api/auth")

@@ -19,6 +19,7 @@ TwofoldError
 │   └── NoSetupPending
 ├── Unauthenticated             the 401s
 │   ├── NotSignedIn
+│   │   └── SessionsOwed        the session is one of those that are to end first
 │   ├── SignInFailed
 │   ├── SignInTokenDead
 │   └── StepUpRequired
@@ -174,6 +175,19 @@ class NotSignedIn(Unauthenticated):
 
     slug = "not-signed-in"
     detail = "You are not signed in. Sign in and try again."
+
+
+class SessionsOwed(NotSignedIn):
+    """
+    All sessions of this user are to end first (G8), this one among them.
+
+    Args:
+        debt: What is owed, to be cleared after they were ended.
+    """
+
+    def __init__(self, debt: int) -> None:
+        super().__init__()
+        self.debt = debt
 
 
 class SignInFailed(Unauthenticated):

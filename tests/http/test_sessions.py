@@ -101,25 +101,31 @@ def test_turning_it_off_ends_all_sessions(each_world: World):
     assert sessions_of(person) == 1
 
 
+@pytest.mark.parametrize("malformed", [False, True])
 @pytest.mark.parametrize(("method", "path"), BEHIND_A_SESSION)
-def test_a_death_in_between(world: World, method: str, path: str):
+def test_a_death_in_between(world: World, method: str, path: str, malformed: bool):
     """
     Where the process died after the change and before the end of the sessions, the next request of an old session, on
-    whichever route, ends them all.
+    whichever route and with whatever mistakes, ends them all; its code is not looked at.
     """
     victim = Victim(world)
     person, others = victim.person, victim.person.session()
     interrupted(person)
-    owed = person.row()["twofa_end_sessions"]
-    body = victim.body(path) if path in BODIES else {}
+    owed, proofs = person.row()["twofa_end_sessions"], _proofs(person)
+    body = {"nonsense": 1} if malformed else victim.body(path) if path in BODIES else {}
 
     answer = world.request(method, path, json=body, headers=person.bearer)
 
     assert owed == person.row()["twofa_epoch"]
     problem_of(answer, "not-signed-in")
     assert person.row()["twofa_end_sessions"] == 0
+    assert proofs == _proofs(person)
     assert sessions_of(person) == 0
     assert not alive(person, others)
+
+
+def _proofs(person: Person) -> list[object]:
+    return [person.row()[name] for name in ("twofa_last_step", "twofa_failures", "twofa_backup_codes")]
 
 
 def test_the_new_factor_after_a_death_in_between(each_world: World):

@@ -31,6 +31,7 @@ def test_the_code_that_confirmed_a_set_up_is_refused_on_every_road(auth, newcome
     newcomer.scan()
     code = newcomer.code()
     auth.totp.confirm(7, code)
+    auth.sessions.paid(7, newcomer.row.end_sessions)
     with pytest.raises(CodeAlreadyUsed):
         CODE_ROADS[road](newcomer, code)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from twofold.errors import SignInTokenDead, StepUpRequired
+from twofold.errors import SessionsOwed, SignInTokenDead, StepUpRequired
 from twofold.service.context import token_hash
 
 
@@ -139,6 +139,22 @@ def test_a_debt_is_owed_until_it_is_paid(auth, newcomer):
 
     assert owed == [1, 1]
     assert auth.sessions.state(7, "a session").debt == 0
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_who_should_have_been_signed_out_steps_up_on_no_road(auth, newcomer, right):
+    """
+    While sessions are still to be ended no session proves anything: nothing is spent, and nothing counted (G8).
+    """
+    newcomer.scan()
+    auth.totp.confirm(7, newcomer.code())
+    before, code = newcomer.row, newcomer.shown() if right else newcomer.wrong_code().text
+    with pytest.raises(SessionsOwed, check=lambda error: error.debt == before.end_sessions):
+        auth.step_up.prove(7, "a session", auth.typed(code))
+    with pytest.raises(SessionsOwed):
+        auth.step_up.require(7, "a session", code=code)
+
+    assert before == newcomer.row
 
 
 def test_paying_an_older_debt_leaves_a_newer_one(auth, person):

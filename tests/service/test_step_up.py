@@ -105,19 +105,17 @@ def test_a_stale_session_claims_its_code_once(auth, person, clock):
 
 
 class Overtaken:
-    """A store in which something else happens between the first look of a use case and its claim."""
+    """A store in which something else happens just before a use case takes the lock."""
 
     def __init__(self, store, meanwhile) -> None:
         self._store = store
         self._meanwhile = meanwhile
 
     def read(self, work):
-        try:
-            return self._store.read(work)
-        finally:
-            self._meanwhile()
+        return self._store.read(work)
 
     def transact(self, work):
+        self._meanwhile()
         return self._store.transact(work)
 
     async def run(self, use_case):

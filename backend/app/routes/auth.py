@@ -8,11 +8,21 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import delete, select, update
+from sqlalchemy import Row, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
-from app.database import Db
-from app.models.user import DUMMY_HASH, PASSWORDS, User, UserSession, hashed, is_hash, password_faults
+from app.database import Db, opened, read_one
+from app.models.user import (
+    DUMMY_HASH,
+    PASSWORDS,
+    SESSION,
+    User,
+    UserSession,
+    hashed,
+    is_alive,
+    is_hash,
+    password_faults,
+)
 from twofold import Assurance
 from twofold.errors import Forbidden, InvalidRequest, NotFound, NotSignedIn, SignInFailed, StepUpRequired, Unavailable
 from twofold.fastapi import SignedIn, TwoFactor
@@ -105,26 +115,27 @@ class Sessions(BaseModel):
 
 
 async def user_session(
-    request: Request, db: Db, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
-) -> UserSession:
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+) -> Row[Any]:
     """The live session of the bearer token; `NotSignedIn` where there is none."""
     auth = request.app.state.two_factor.auth
     now, idle = auth.clock.now(), auth.policy.session_idle
-    query = select(UserSession).filter_by(token_hash=hashed(credentials.credentials if credentials else ""))
-    row = await db.scalar(query)
-    if row is None or not row.is_alive(now, idle):
+    token_hash = hashed(credentials.credentials if credentials else "")
+    row = await read_one(request, SESSION, token_hash=token_hash)
+    if row is None or not is_alive(row, now, idle):
         raise NotSignedIn
     if now - row.last_seen_at >= SEEN_EVERY:
-        await db.execute(update(UserSession).filter_by(id=row.id).values(last_seen_at=now))
-    # Committed here: nothing of this request waits for a lock while it holds one.
-    await db.commit()
+        async with opened(request.app) as db:
+            await db.execute(update(UserSession).filter_by(id=row.id).values(last_seen_at=now))
+            # Committed here: nothing of this request waits for a lock while it holds one.
+            await db.commit()
     return row
 
 
-CurrentRow = Annotated[UserSession, Depends(user_session)]
+CurrentRow = Annotated[Row[Any], Depends(user_session)]
 
 
-def current_session(row: CurrentRow) -> SignedIn:
+async def current_session(row: CurrentRow) -> SignedIn:
     """Who is signed in, for the library."""
     return SignedIn(row.user_id, session_id=row.token_hash)
 
@@ -132,8 +143,8 @@ def current_session(row: CurrentRow) -> SignedIn:
 class TokenSessions:
     """Sessions by opaque bearer tokens, of which the database knows only the hash."""
 
-    def __init__(self, request: Request, db: Db) -> None:
-        self.request, self.db = request, db
+    def __init__(self, request: Request) -> None:
+        self.request = request
 
     async def start(self, user_id: int, assurance: Assurance) -> SignedIn[Token]:  # noqa: ARG002 - the library's port
         """Start a session; what it has proved, the library remembers."""
@@ -142,14 +153,16 @@ class TokenSessions:
         # Not every database takes a control character.
         client = "".join(filter(str.isprintable, self.request.headers.get("user-agent", "")))[:200]
         moments = {"created_at": now, "last_seen_at": now, "expires_at": expires_at}
-        self.db.add(UserSession(token_hash=hashed(token), user_id=user_id, client=client, **moments))
-        await self.db.commit()
+        async with opened(self.request.app) as db:
+            db.add(UserSession(token_hash=hashed(token), user_id=user_id, client=client, **moments))
+            await db.commit()
         return SignedIn(user_id, hashed(token), Token(access_token=token, expires_at=expires_at))
 
     async def end_all(self, user_id: int) -> None:
         """End every session of this user."""
-        await self.db.execute(delete(UserSession).filter_by(user_id=user_id))
-        await self.db.commit()
+        async with opened(self.request.app) as db:
+            await db.execute(delete(UserSession).filter_by(user_id=user_id))
+            await db.commit()
 
 
 async def verify_password(db: Db, password: str, **user: str | int) -> CheckedPassword:

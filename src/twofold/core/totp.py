@@ -9,6 +9,7 @@ import secrets
 from base64 import b32encode
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import NewType
 from urllib.parse import quote
 
@@ -62,7 +63,11 @@ class TotpSecret:
 
     def code_at(self, step: TimeStep) -> str:
         """The code of one time step (RFC 6238, section 4.2: HOTP of the step)."""
-        return pyotp.HOTP(self.base32, digits=self.digits, digest=DIGESTS[self.algorithm]).at(step)
+        return self._hotp.at(step)
+
+    @cached_property
+    def _hotp(self) -> pyotp.HOTP:
+        return pyotp.HOTP(self.base32, digits=self.digits, digest=DIGESTS[self.algorithm])
 
     def to_bytes(self) -> bytes:
         """What is sealed: the parameters travel inside the value."""

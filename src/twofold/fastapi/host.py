@@ -1,6 +1,7 @@
 """The host's application as the routes see it: who asks, and how sessions start and end."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
@@ -9,9 +10,18 @@ from fastapi import Depends, Request
 from pydantic import BaseModel, Field
 
 from twofold.core.assurance import Assurance, password_assurance
-from twofold.errors import NotSignedIn, SignInTokenDead, UnknownUser
+from twofold.errors import NotSignedIn, SessionsOwed, SignInTokenDead, UnknownUser
 from twofold.fastapi.requests import client_address
-from twofold.fastapi.sessions import Sessions, SignedIn, answer_model, answer_type, call, class_of, filled
+from twofold.fastapi.sessions import (
+    Sessions,
+    SignedIn,
+    answer_model,
+    answer_type,
+    call,
+    class_of,
+    dependency_of,
+    filled,
+)
 from twofold.service.sessions import Proved, SessionState
 from twofold.service.two_factor_auth import TwoFactorAuth
 
@@ -24,11 +34,10 @@ _PROVED: dict[str, Any] = {"aal": (int, 1), "amr": (list[str], [])}
 
 
 @dataclass
-class CurrentSession:
-    """The session that asks, what it has proved, and the host's sessions."""
+class Caller:
+    """The session that asks, as the host knows it, and the host's sessions; what is owed has not been looked at."""
 
     signed_in: SignedIn[Any]
-    state: SessionState
     sessions: Sessions[Any]
     client_address: str | None
 
@@ -36,6 +45,13 @@ class CurrentSession:
     def user_id(self) -> Any:
         """The user of the session."""
         return self.signed_in.user_id
+
+
+@dataclass
+class CurrentSession(Caller):
+    """The session that asks, after it was found to owe nothing, and what it has proved."""
+
+    state: SessionState
 
     @property
     def assurance(self) -> Assurance:
@@ -63,7 +79,7 @@ class Host:
         self, auth: TwoFactorAuth, *, current_session: Callable[..., Any], sessions: Callable[..., Sessions[Any]]
     ) -> None:
         self.auth = auth
-        self.sessions = sessions
+        self.sessions = dependency_of(sessions)
         self.password_routes: list[str] = []
         answer = answer_type(class_of(sessions, auth.policy))
         status = {"status": (Literal["signed_in"], "signed_in"), "backup_codes_remaining": (int, 0)}
@@ -71,41 +87,65 @@ class Host:
         self.signed_in_model = answer_model(answer, "SignedIn", status | _PROVED)
         self.enabled_model = answer_model(answer, "Enabled", codes | _PROVED)
         self.disabled_model = answer_model(answer, "Disabled", {"enabled": (bool, False)} | _PROVED)
-        self.current = self._current(current_session)
+        self.caller = self._caller(current_session)
+        self.current = self._current()
 
-    def _current(self, current_session: Callable[..., Any]) -> Callable[..., Awaitable[CurrentSession]]:
-        async def current(
+    def _caller(self, current_session: Callable[..., Any]) -> Callable[..., Awaitable[Caller]]:
+        async def caller(
             request: Request,
             signed_in: Annotated[Any, Depends(current_session)],
             sessions: Annotated[Any, Depends(self.sessions)],
-        ) -> CurrentSession:
-            user_id, session_id = signed_in.user_id, signed_in.session_id
-            try:
-                state = await self.auth.run(lambda auth: auth.sessions.state(user_id, session_id))
-            except UnknownUser:
-                raise NotSignedIn from None
-            # The one guard of G8 after a crash: no session that should have ended gets past here.
-            if state.debt:
-                # Looked at again at the last moment: whoever incurred it may have paid, and started a session since.
-                again = await self.auth.run(lambda auth: auth.sessions.state(user_id, session_id))
-                if again.debt:
-                    await self.end_sessions(sessions, user_id, again.debt)
-                raise NotSignedIn
-            return CurrentSession(signed_in, state, sessions, client_address(request))
+        ) -> Caller:
+            return Caller(signed_in, sessions, client_address(request))
+
+        return caller
+
+    def _current(self) -> Callable[..., Awaitable[CurrentSession]]:
+        async def current(caller: Annotated[Caller, Depends(self.caller)]) -> CurrentSession:
+            return await self.settled(caller)
 
         return current
 
-    async def use(self, current: CurrentSession, use_case: Callable[[TwoFactorAuth], T]) -> T:
+    async def settled(self, caller: Caller) -> CurrentSession:
+        """
+        The session that asks, if it owes nothing.
+
+        Raises:
+            NotSignedIn: Its user is gone, or it was one of the sessions that had to end; they have ended now.
+        """
+        user_id, session_id = caller.user_id, caller.signed_in.session_id
+
+        def look(auth: TwoFactorAuth) -> SessionState:
+            state = auth.sessions.state(user_id, session_id)
+            # The one guard of G8 after a crash: no session that should have ended gets past here.
+            if state.debt:
+                raise SessionsOwed(state.debt)
+            return state
+
+        return CurrentSession(caller.signed_in, caller.sessions, caller.client_address, await self.use(caller, look))
+
+    async def use(self, caller: Caller, use_case: Callable[[TwoFactorAuth], T]) -> T:
         """
         One use case, for the session that asks.
 
         Raises:
-            NotSignedIn: Its user is gone since the request began.
+            NotSignedIn: Its user is gone, or it was one of the sessions that had to end; they have ended now.
         """
         try:
-            return await self.auth.run(use_case, client_address=current.client_address)
+            return await self.auth.run(use_case, client_address=caller.client_address)
         except UnknownUser:
             raise NotSignedIn from None
+        except SessionsOwed:
+            await self._settle(caller)
+            raise NotSignedIn from None
+
+    async def _settle(self, caller: Caller) -> None:
+        """Pay what is owed, as it stands at the last moment: whoever incurred it may have paid, and started anew."""
+        user_id, session_id = caller.user_id, caller.signed_in.session_id
+        with suppress(UnknownUser):
+            state = await self.auth.run(lambda auth: auth.sessions.state(user_id, session_id))
+            if state.debt:
+                await self.end_sessions(caller.sessions, user_id, state.debt)
 
     async def start(self, sessions: Sessions[Any], proved: Proved) -> SignedIn[Any]:
         """

@@ -28,7 +28,13 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 TOTP_HEADER = "X-TOTP-Code"
 TOTP_DESCRIPTION = "A code from the authenticator app."
-TOTP_PARAMETER = {"name": TOTP_HEADER, "in": "header", "description": TOTP_DESCRIPTION, "schema": {"type": "string"}}
+TOTP_PARAMETER = {
+    "name": TOTP_HEADER,
+    "in": "header",
+    "description": TOTP_DESCRIPTION,
+    "schema": {"type": "string"},
+    "example": "123456",
+}
 """The OpenAPI words for it on a route that is not ours."""
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 FORM_TYPES = {"application/x-www-form-urlencoded", "multipart/form-data"}
@@ -186,7 +192,7 @@ def _refuse_constant(_: str) -> None:
     raise ValueError
 
 
-def totp_header(
+async def totp_header(
     request: Request,
     _: Annotated[
         str | None,

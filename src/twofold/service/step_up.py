@@ -7,7 +7,7 @@ from twofold.core.assurance import Assurance, ProvedSession
 from twofold.core.enrollment import Enrollment, Judgement, Typed
 from twofold.core.events import EventKind
 from twofold.core.totp import typed_code
-from twofold.errors import SecondFactorNotSetUp, StepUpRequired
+from twofold.errors import SecondFactorNotSetUp, SessionsOwed, StepUpRequired
 from twofold.service.context import Context, Scope, token_hash
 from twofold.service.ports import UserId
 from twofold.service.proofs import decide, proof_of
@@ -26,12 +26,13 @@ class StepUp:
 
         Raises:
             UnknownUser: There is no such user.
+            SessionsOwed: The session is one of those that are to end first; nothing was looked at.
             NotEnabled: The user has no second factor.
             ProofRefused: The proof was not accepted; a wrong one is counted.
         """
 
         def work(scope: Scope) -> Judgement:
-            return _proved(scope, scope.lock(user_id), session_id, typed)
+            return _proved(scope, _held(scope, user_id), session_id, typed)
 
         return Proved.by(self.context.transact(work))
 
@@ -52,6 +53,7 @@ class StepUp:
 
         Raises:
             UnknownUser: There is no such user.
+            SessionsOwed: The session is one of those that are to end first; *code* was not looked at.
             SecondFactorNotSetUp: The user has none.
             StepUpRequired: It is missing or too old, and *code* is not given.
             MalformedCode: *code* was needed and cannot be one.
@@ -62,18 +64,15 @@ class StepUp:
             return self._standing(scope, scope.enrollment(user_id), session_id, max_age, if_enabled=if_enabled)
 
         def claim(scope: Scope) -> Assurance | Judgement | None:
-            enrollment = scope.lock(user_id)
+            enrollment = _held(scope, user_id)
             try:
                 # Read again under the lock: a call side by side may have spent the same code for this session.
                 return self._standing(scope, enrollment, session_id, max_age, if_enabled=if_enabled)
             except StepUpRequired:
                 return _proved(scope, enrollment, session_id, typed_code(code or "", self.context.policy.digits))
 
-        try:
+        if code is None:
             return self.context.read(look)
-        except StepUpRequired:
-            if code is None:
-                raise
         result = self.context.transact(claim)
         return Proved.by(result).assurance if isinstance(result, Judgement) else result
 
@@ -85,6 +84,20 @@ class StepUp:
         if if_enabled:
             return None
         raise SecondFactorNotSetUp
+
+
+def _held(scope: Scope, user_id: UserId) -> Enrollment:
+    """
+    The enrollment of a user who is signed in, held.
+
+    Raises:
+        SessionsOwed: Nobody of this user's is signed in any more.
+    """
+    enrollment = scope.lock(user_id)
+    # What the host read of the session is older than this lock.
+    if enrollment.end_sessions:
+        raise SessionsOwed(enrollment.end_sessions)
+    return enrollment
 
 
 def _proved(scope: Scope, enrollment: Enrollment, session_id: str, typed: Typed) -> Judgement:

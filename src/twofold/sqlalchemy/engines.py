@@ -55,7 +55,8 @@ def own_engine(engine: Engine) -> Engine:
             # Of the dialect, and so for the host's connections too.
             event.listen(own, "do_connect", _on_mariadb_dial)
         case "postgresql":
-            own = own.execution_options(isolation_level="READ COMMITTED")
+            # Once a connection: as an option of the engine it is set, and set back, around each transaction.
+            event.listen(own, "connect", lambda new, _: own.dialect.set_isolation_level(new, "READ COMMITTED"))
         case other:
             raise ConfigurationError(f"SqlAlchemyStore: {other} is not SQLite, PostgreSQL or MariaDB.")
     return own

@@ -70,13 +70,18 @@ class Statements:
         joined = enrollments.outerjoin(rows, session)
         self.session: Select[Any] = self.enrollment.add_columns(*proved).select_from(joined)
         self.add_session: Insert = insert(rows)
-        self.drop_session: Delete = delete(rows).where(rows.c.session_hash == bindparam("p_handle"))
+        kept = ("user_id", "epoch", "amr", "proved_at", "second_factor_at")
+        self.save_session: Update = (
+            update(rows)
+            .where(rows.c.session_hash == bindparam("p_session_hash"))
+            .values({name: bindparam(f"p_{name}") for name in kept})
+        )
         self.drop_sessions_of: Delete = delete(rows).where(rows.c.user_id == bindparam("p_user"))
 
     def _of_events(self, tables: Tables) -> None:
         rows = tables.events
         user = rows.c.user_id == bindparam("p_user")
-        self.add_event: Insert = insert(rows)
+        self.add_event: Insert = insert(rows).inline()  # Nobody asks for the number of an event.
         self.last_accepted: Select[Any] = select(func.max(rows.c.moment)).where(
             user, rows.c.factor.is_not(None), rows.c.outcome == SUCCESS
         )

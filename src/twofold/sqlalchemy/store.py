@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import SingletonThreadPool
+from sqlalchemy.util import greenlet_spawn
 
 from twofold.errors import ConfigurationError, TwofoldError, Unavailable
 from twofold.service.ports import Transaction, Transactions
@@ -111,14 +112,8 @@ class SqlAlchemyStore:
             if self._async_engine is None:
                 call = contextvars.copy_context().run
                 return await loop.run_in_executor(self._threads, call, use_case, self)
-            try:
-                async with self._async_engine.connect() as connection:
-                    return await connection.run_sync(self._over, use_case)
-            except (SQLAlchemyError, OSError) as error:
-                raise _unavailable(error) from error
-
-    def _over(self, connection: Connection, use_case: Callable[[Transactions], T]) -> T:
-        return use_case(_SqlTransactions(lambda: nullcontext(connection), self._statements))
+            # One greenlet for the whole use case; `AsyncConnection` would begin one for each of its own steps.
+            return await greenlet_spawn(use_case, _SqlTransactions(self._engine.connect, self._statements))
 
     async def close(self) -> None:
         """Give our connections back; those of the host's pool stay."""

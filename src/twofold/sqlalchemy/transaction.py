@@ -146,8 +146,10 @@ class SqlTransaction:
         return enrollment_of(row), proved_session_of(row)
 
     def save_session(self, session: ProvedSession) -> None:
-        self._execute(self._statements.drop_session, p_handle=session.session_hash)
-        self._connection.execute(self._statements.add_session, session_parameters_of(session))
+        values = session_parameters_of(session)
+        saved = self._execute(self._statements.save_session, **{f"p_{name}": value for name, value in values.items()})
+        if saved.rowcount == 0:
+            self._connection.execute(self._statements.add_session, values)
 
     def drop_handed_out(self, user_id: UserId) -> None:
         self._execute(self._statements.drop_pending_sign_ins_of, p_user=user_id)
