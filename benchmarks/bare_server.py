@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from benchmarks.statements import EVENT, FORGET, LOCK, PROVED, SAVE, SESSION, STATE, TIMEOUT
+from benchmarks.statements import EVENT, LOCK, PROVED, SAVE, SESSION, TIMEOUT
 from twofold.core.sealing import KeyRing, Purpose
 
 KEYS = KeyRing([os.environ["ENCRYPTION_KEY"]])
@@ -41,11 +41,8 @@ async def step_up(request: Request) -> JSONResponse:
     typed = json.loads(await request.body())["code"]
     now = datetime.now(UTC)
     async with request.app.state.pool.acquire() as connection:
-        async with connection.transaction():
-            user = (await connection.fetchrow(SESSION, token))["user_id"]
+        user = (await connection.fetchrow(SESSION, token))["user_id"]
         handle = hashlib.sha256(token.encode()).hexdigest()
-        async with connection.transaction():
-            await connection.fetchrow(STATE, handle, user)
         async with connection.transaction():
             await connection.fetch(TIMEOUT)
             row = await connection.fetchrow(LOCK, user)
@@ -57,8 +54,7 @@ async def step_up(request: Request) -> JSONResponse:
             await connection.fetchrow(EVENT, user, "stepped_up", now, "success", "totp", "127.0.0.1")
             sealed = (row["totp_secret"], True, None, None, None, max(found), row["twofa_epoch"], None, None, None, 0)
             await connection.fetch(SAVE, *sealed, user)
-            await connection.fetch(FORGET, handle)
-            await connection.fetch(PROVED, handle, user, row["twofa_epoch"], "pwd otp mfa", now, now)
+            await connection.fetch(PROVED, user, row["twofa_epoch"], "pwd otp mfa", now, now, handle)
     return JSONResponse({"aal": 2, "amr": ["pwd", "otp", "mfa"], "second_factor_at": now.isoformat()})
 
 

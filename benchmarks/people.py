@@ -37,6 +37,9 @@ def enrolled(engine: Engine, keys: KeyRing, count: int, *, first: int = 1) -> Se
             {"token_hash": hashed(person.token), "user_id": person.id, "client": "", **moments} for person in people
         ]
         connection.execute(insert(UserSession), rows)
+        connection.execute(
+            insert(UserSession.metadata.tables["twofold_sessions"]), [_proved(each, now) for each in rows]
+        )
     return people
 
 
@@ -44,3 +47,11 @@ def _user(person: Enrolled, keys: KeyRing) -> dict[str, object]:
     sealed = keys.seal(person.secret.to_bytes(), Purpose.TOTP_SECRET, person.id)
     address = f"{person.id}@example.com"
     return {"id": person.id, "email": address, "hashed_password": "-", "totp_secret": sealed, "twofa_enabled": True}
+
+
+def _proved(session: dict[str, object], at: datetime) -> dict[str, object]:
+    """A session that had its second factor, longer ago than any route allows."""
+    before = at - timedelta(hours=1)
+    name = hashed(str(session["token_hash"]))
+    proved = {"epoch": 0, "amr": "pwd otp mfa", "proved_at": before, "second_factor_at": before}
+    return {"session_hash": name, "user_id": session["user_id"], **proved}

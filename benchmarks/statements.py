@@ -10,17 +10,11 @@ SESSION = (
     "user_sessions.last_seen_at, user_sessions.expires_at, user_sessions.client "
     "FROM user_sessions WHERE user_sessions.token_hash = $1::VARCHAR"
 )
-STATE = (
-    f"{ENROLLMENT}, twofold_sessions.session_hash, twofold_sessions.epoch, twofold_sessions.amr, "
-    "twofold_sessions.proved_at, twofold_sessions.second_factor_at FROM users LEFT OUTER JOIN twofold_sessions "
-    "ON twofold_sessions.session_hash = $1::VARCHAR AND twofold_sessions.user_id = users.id "
-    "WHERE users.id = $2::INTEGER"
-)
 TIMEOUT = "SET LOCAL lock_timeout = '2s'"
 LOCK = f"{ENROLLMENT} FROM users WHERE users.id = $1::INTEGER FOR NO KEY UPDATE"
 EVENT = (
     "INSERT INTO twofold_events (user_id, kind, moment, outcome, factor, client_address) VALUES ($1::INTEGER, "
-    "$2::VARCHAR, $3::TIMESTAMP WITH TIME ZONE, $4::VARCHAR, $5::VARCHAR, $6::VARCHAR) RETURNING twofold_events.id"
+    "$2::VARCHAR, $3::TIMESTAMP WITH TIME ZONE, $4::VARCHAR, $5::VARCHAR, $6::VARCHAR)"
 )
 SAVE = (
     "UPDATE users SET totp_secret=$1::VARCHAR, twofa_enabled=$2::BOOLEAN, twofa_backup_codes=$3::VARCHAR, "
@@ -28,15 +22,11 @@ SAVE = (
     "twofa_epoch=$7::BIGINT, twofa_failures=$8::VARCHAR, twofa_locked_until=$9::TIMESTAMP WITH TIME ZONE, "
     "twofa_enabled_at=$10::TIMESTAMP WITH TIME ZONE, twofa_end_sessions=$11::BIGINT WHERE users.id = $12::INTEGER"
 )
-FORGET = "DELETE FROM twofold_sessions WHERE twofold_sessions.session_hash = $1::VARCHAR"
 PROVED = (
-    "INSERT INTO twofold_sessions (session_hash, user_id, epoch, amr, proved_at, second_factor_at) VALUES "
-    "($1::VARCHAR, $2::INTEGER, $3::BIGINT, $4::VARCHAR, $5::TIMESTAMP WITH TIME ZONE, $6::TIMESTAMP WITH TIME ZONE)"
+    "UPDATE twofold_sessions SET user_id=$1::INTEGER, epoch=$2::BIGINT, amr=$3::VARCHAR, "
+    "proved_at=$4::TIMESTAMP WITH TIME ZONE, second_factor_at=$5::TIMESTAMP WITH TIME ZONE "
+    "WHERE twofold_sessions.session_hash = $6::VARCHAR"
 )
 BEGIN, COMMIT = "BEGIN", "COMMIT"
-STATEMENTS = [
-    *(BEGIN, SESSION, COMMIT),
-    *(BEGIN, STATE, COMMIT),
-    *(BEGIN, TIMEOUT, LOCK, EVENT, SAVE, FORGET, PROVED, COMMIT),
-]
+STATEMENTS = [SESSION, BEGIN, TIMEOUT, LOCK, EVENT, SAVE, PROVED, COMMIT]
 """All statements of one step-up, in their order."""
