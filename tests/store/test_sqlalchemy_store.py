@@ -221,6 +221,30 @@ def test_a_use_case_in_a_thread_keeps_the_context(make_host):
     assert asyncio.run(request()) == ("of this request", False)
 
 
+LEVELS = {
+    ("postgresql", "SERIALIZABLE", "own"): ("SHOW transaction_isolation", "read committed"),
+    ("postgresql", "SERIALIZABLE", "shared"): ("SHOW transaction_isolation", "read committed"),
+    ("mariadb", "SERIALIZABLE", "own"): ("SELECT @@tx_isolation", "READ-COMMITTED"),
+    ("mariadb", "AUTOCOMMIT", "own"): ("SELECT @@autocommit", 0),
+}
+
+
+@pytest.mark.parametrize("said", ["argument", "option"])
+@pytest.mark.parametrize(("database", "level", "pool"), LEVELS)
+def test_our_transactions_are_at_our_level(make_host, database, level, pool, said):
+    """
+    Whatever isolation level the host's engine is set to, and however, ours read what is committed, and commit as one.
+    """
+    given = {"isolation_level": level}
+    options = given if said == "argument" else {"execution_options": given}
+    host = make_host(database, engine_options=options, share_pool=pool == "shared")
+    question, expected = LEVELS[database, level, pool]
+    with host.store._engine.connect() as connection:
+        found = connection.exec_driver_sql(question).scalar_one()
+
+    assert expected == found
+
+
 @pytest.mark.parametrize("stored", ["{", "7", "[5]", '{"totp": "many"}', '{"totp": Infinity}'])
 def test_damaged_counts_are_not_taken_for_none(make_host, stored, caplog):
     """
