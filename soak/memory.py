@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ WARM = 40_000
 """Checks after which a worker has seen everything."""
 AT_MOST = 4 * 2**20
 """Bytes by which it may still grow up to the last check."""
+LONGEST = 30 * 60
+"""Seconds after which it is cut short, on a machine with other things to do."""
 PEOPLE = 400
 CONNECTIONS = 12
 SPEED = 20
@@ -35,10 +38,12 @@ class Curve:
     Memory over checks.
 
     Args:
+        asked: How many checks there should be.
         points: Checks so far, and bytes.
         statuses: What was answered.
     """
 
+    asked: int
     points: list[tuple[int, int]] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
 
@@ -50,15 +55,16 @@ class Curve:
 
     @property
     def flat(self) -> bool:
-        """Whether it stopped growing, and most checks were accepted."""
-        return self.growth <= AT_MOST and self.statuses[200] > self.statuses.total() / 2
+        """Whether it stopped growing within all checks, of which most were accepted."""
+        whole = self.statuses.total() >= self.asked and self.statuses[200] > self.asked / 2
+        return whole and self.growth <= AT_MOST
 
     def as_text(self) -> str:
         """The curve, a line a point."""
         most = max(memory for _, memory in self.points)
         lines = [f"{n:>8} {m / 2**20:6.1f} MiB {'#' * round(50 * m / most)}" for n, m in self.points]
         told = "met" if self.flat else "MISSED"
-        end = f"memory: {self.growth / 2**20:+.1f} MiB after the warm-up, at most {AT_MOST / 2**20:g}: {told}"
+        end = f"memory: {self.points[-1][0]} of {self.asked} checks, {self.growth / 2**20:+.1f} MiB after the warm-up, at most {AT_MOST / 2**20:g}: {told}"
         return "\n".join(["", *lines, f"answers: {dict(self.statuses)}", end])
 
     def as_json(self) -> dict[str, Any]:
@@ -72,7 +78,7 @@ def run(checks: int, say: Callable[[str], None]) -> Curve:
     with World("postgresql", speed=SPEED, workers=1) as world:
         nobody = Numbers(phones=PEOPLE, papers=0, guessed=0, movers=0, fresh=0)
         people = gather(world.engine(), world.keys, world.clock.now(), nobody).phones
-        curve = Curve()
+        curve = Curve(checks)
         asyncio.run(_measure(world, _requests(world, people, random.Random(1)), checks, curve, say))
     return curve
 
@@ -91,13 +97,15 @@ def _requests(world: World, people: Sequence[Person], chance: random.Random) -> 
 async def _measure(
     world: World, requests: Iterator[bytes], checks: int, curve: Curve, say: Callable[[str], None]
 ) -> None:
-    worker = world.workers[0]
-    for done in range(EVERY, checks + 1, EVERY):
-        left = itertools.islice(requests, EVERY)
-        send = (_send(worker.port, left, curve.statuses) for _ in range(CONNECTIONS))
-        await asyncio.wait_for(asyncio.gather(*send), timeout=300)
+    worker, until = world.workers[0], time.monotonic() + LONGEST
+    for _ in range(checks // EVERY):
+        left = itertools.takewhile(lambda _: time.monotonic() < until, itertools.islice(requests, EVERY))
+        await asyncio.gather(*(_send(worker.port, left, curve.statuses) for _ in range(CONNECTIONS)))
+        done = curve.statuses.total()
         curve.points.append((done, worker.memory()))
         say(f"{NAME}: {done} checks, {worker.memory() / 2**20:.1f} MiB, {dict(curve.statuses)}")
+        if time.monotonic() > until:
+            return
 
 
 async def _send(port: int, requests: Iterator[bytes], statuses: Counter[int]) -> None:
