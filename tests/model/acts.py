@@ -77,6 +77,9 @@ def finish(who: Account, token: str, factor: str, text: str, at: datetime) -> To
 
 
 def prove(who: Account, session: str, factor: str, text: str, at: datetime) -> Told:
+    """Who was let in before all sessions had to end is seen at the last moment, and no code is spent on him (G8)."""
+    if who.owed:
+        return told("not-signed-in")
     answer = who.prove(factor, text, at, "stepped_up")
     if answer.slug != "ok":
         return answer
@@ -100,6 +103,8 @@ def require(
     who: Account, session: str, code: str | None, at: datetime, *, max_age: timedelta, if_enabled: bool
 ) -> Told:
     """A guarded route; the header's code is looked at, and spent, only where the session is not fresh."""
+    if who.owed and code is not None:
+        return told("not-signed-in")
     if who.live is None:
         return told("ok", at=None) if if_enabled else told("second-factor-not-set-up")
     if is_fresh(who, session, at, max_age):

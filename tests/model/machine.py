@@ -37,11 +37,12 @@ class TwoUsers(Enrolling, SigningIn):
     # -- Sessions
 
     @precondition(lambda self: self.world.names)
-    @rule(place=picks, proof=proofs)
-    def prove(self, place, proof):
+    @rule(place=picks, proof=proofs, was_let_in=st.booleans())
+    def prove(self, place, proof, was_let_in):
+        """A step-up, of a session that is let in now, or was before whatever happened since."""
         world = self.world
         user, session = world.name(place)
-        if not world.visit(user, session):
+        if not was_let_in and not world.visit(user, session):
             return
         factor, text, typed = self.typed(user, proof)
         world.agree(
@@ -52,12 +53,14 @@ class TwoUsers(Enrolling, SigningIn):
         )
 
     @precondition(lambda self: self.world.names)
-    @rule(place=picks, code=st.one_of(st.none(), codes), max_age=ages, if_enabled=st.booleans())
-    def require(self, place, code, max_age, if_enabled):
+    @rule(
+        place=picks, code=st.one_of(st.none(), codes), max_age=ages, if_enabled=st.booleans(), was_let_in=st.booleans()
+    )
+    def require(self, place, code, max_age, if_enabled, was_let_in):
         """A guarded route, perhaps with a code in the header."""
         world = self.world
         user, session = world.name(place)
-        if not world.visit(user, session):
+        if not was_let_in and not world.visit(user, session):
             return
         text = world.type(user, code) if code else None
         options = {"max_age": max_age, "if_enabled": if_enabled}
@@ -67,6 +70,14 @@ class TwoUsers(Enrolling, SigningIn):
             lambda _: acts.require(world.accounts[user], session, text, world.at, **options),
             lambda found: told("ok", at=found and found.second_factor_at),
         )
+
+    @precondition(lambda self: self.world.names)
+    @rule(place=picks, max_age=ages, late=st.sampled_from([-1, 0, 1, 299]))
+    def let_a_proof_age(self, place, max_age, late):
+        """Up to the moment at which it is too old, and beyond."""
+        self.prove(place, (TOTP, ("next", 0)), was_let_in=False)
+        self.world.clock.forward(seconds=max_age.total_seconds() + late)
+        self.require(place, None, max_age, if_enabled=False, was_let_in=False)
 
     @precondition(lambda self: self.world.names)
     @rule(place=picks, phone=phones, replace=st.booleans())
@@ -130,6 +141,8 @@ class TwoUsers(Enrolling, SigningIn):
             self.finish(0, (TOTP, ("next", 0)))
         if act == "scan":
             self.confirm(user, ("new", 0))
+        if act == "guess":
+            self.verify(user, ("next", 0))
 
     @rule(user=users, early=st.booleans())
     def wait_until_it_ends(self, user, early):
