@@ -73,14 +73,14 @@ class Client:
 
     Args:
         hang_ups: The share of requests that are given up in their midst.
-        old_codes: How often a code of the step before is sent in place of the newest.
+        replays: How often a code is sent again after it was accepted.
     """
 
     ports: Sequence[int]
     clock: FastClock
     chance: random.Random
     hang_ups: float = 0
-    old_codes: float = 0
+    replays: int = 0
     records: list[Record] = field(default_factory=list)
     pending: dict[int, str] = field(default_factory=dict)
 

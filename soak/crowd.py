@@ -39,7 +39,7 @@ class Brief:
     cast: Cast
     movers: int = 2
     hang_ups: float = 0
-    old_codes: float = scenes.OLD_CODES
+    replays: int = 1
 
 
 def get_ready() -> None:
@@ -54,7 +54,7 @@ def take_part(brief: Brief) -> list[Record]:
 
 async def _storm(brief: Brief) -> list[Record]:
     chance = random.Random(brief.seed * 1000 + brief.number)
-    client = Client(brief.ports, brief.clock, chance, brief.hang_ups, brief.old_codes)
+    client = Client(brief.ports, brief.clock, chance, brief.hang_ups, brief.replays)
     for phone in brief.cast.phones:
         phone.fresh = phone.fresh[brief.number :: brief.of]
     own = iter(brief.cast.movers[brief.number :: brief.of])

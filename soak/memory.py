@@ -64,7 +64,8 @@ class Curve:
         most = max(memory for _, memory in self.points)
         lines = [f"{n:>8} {m / 2**20:6.1f} MiB {'#' * round(50 * m / most)}" for n, m in self.points]
         told = "met" if self.flat else "MISSED"
-        end = f"memory: {self.points[-1][0]} of {self.asked} checks, {self.growth / 2**20:+.1f} MiB after the warm-up, at most {AT_MOST / 2**20:g}: {told}"
+        grown = f"{self.growth / 2**20:+.1f} MiB after the warm-up, at most {AT_MOST / 2**20:g}"
+        end = f"memory: {self.points[-1][0]} of {self.asked} checks, {grown}: {told}"
         return "\n".join(["", *lines, f"answers: {dict(self.statuses)}", end])
 
     def as_json(self) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """What all clients do to the same people at the same moment, time step by time step."""
 
+import asyncio
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
+from soak.asking import ACCEPTED
 from soak.client import Client, Proof, right, wrong
 from soak.people import PASSWORD, Cast, Person
 
@@ -13,9 +15,11 @@ SIDE_BY_SIDE = 2
 """Requests of one client with the same proof at the same moment."""
 PHONES_AT_ONCE, PAPERS_AT_ONCE, GUESSED_AT_ONCE = 5, 2, 3
 OLD_CODES = 0.15
-"""How often, usually, a code of the step before is sent in place of the newest."""
+"""How often a code of the step before is sent in place of the newest."""
 GUARDED = 0.2
 """How often a right code goes to a guarded route."""
+SHOULDER = 0.25
+"""The part of a time step after which a code that was accepted is sent again."""
 
 Act = Coroutine[Any, Any, object]
 
@@ -46,17 +50,16 @@ def _paper(cast: Cast, number: int) -> tuple[Person, str]:
 async def replay(client: Client, phone: Person, step: int) -> None:
     """The code of this step, which all clients send; now and then that of the step before."""
     assert phone.secret is not None
-    proof = right(phone.secret, step - (client.chance.random() < client.old_codes))
+    proof = right(phone.secret, step - (client.chance.random() < OLD_CODES))
     if phone.fresh and client.chance.random() < GUARDED:
         await client.prove("guard-header", phone, proof, token=phone.fresh.pop())
         return
-    await client.prove(
-        client.chance.choice(CODE_ROADS),
-        phone,
-        proof,
-        token=client.chance.choice(phone.sessions),
-        password=PASSWORD,
-    )
+    road, token = client.chance.choice(CODE_ROADS), client.chance.choice(phone.sessions)
+    answer = await client.prove(road, phone, proof, token=token, password=PASSWORD)
+    for _ in range(client.replays if answer.told == ACCEPTED else 0):
+        # Somebody has looked over the shoulder.
+        await asyncio.sleep(SHOULDER * client.clock.step_seconds)
+        await client.prove("step-up", phone, proof, token=client.chance.choice(phone.sessions))
 
 
 async def burn(client: Client, paper: Person, code: str) -> None:

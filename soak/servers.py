@@ -98,6 +98,8 @@ def standby_of(primary: Server, *, synchronous: str) -> Standby:
     base_backup = str(Path(postgres).resolve().parent / "pg_basebackup")
     servers.prepare([*account, base_backup, *where, f"-D{data}", "-R", "-Xstream", "-cfast", "--no-sync"], log)
     settings = ["-h127.0.0.1", f"-p{port}", f"-k{folder}", "-cfsync=off", "-cmax_connections=300"]
+    # A line that is cut is tried again after 5 s by default, and a promotion may wait for that.
+    settings.append("-cwal_retrieve_retry_interval=200ms")
     process: subprocess.Popen[bytes] = servers.launch([*account, postgres, f"-D{data}", *settings], log)
     server = Server(POSTGRESQL, primary.url.set(port=port), process, folder)
     if not servers.wait_until_it_lets_us_in(process, server.url):

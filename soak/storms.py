@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from soak import scenes, troubles
+from soak import troubles
 from soak.casting import gather
 from soak.client import Client
 from soak.crowd import Brief, get_ready, take_part
@@ -39,7 +39,7 @@ class Storm:
         kind: The database.
         trouble: What goes on meanwhile.
         hang_ups: The share of requests that are given up in their midst.
-        old_codes: How often a code of the step before is sent in place of the newest.
+        replays: How often a code is sent again after it was accepted.
         workers: How many serve.
         measures: It counts what is lost where that cannot be helped, and does not fail.
     """
@@ -48,7 +48,7 @@ class Storm:
     kind: str
     trouble: Trouble = troubles.calm
     hang_ups: float = 0
-    old_codes: float = scenes.OLD_CODES
+    replays: int = 1
     workers: int = WORKERS
     measures: bool = False
 
@@ -68,9 +68,9 @@ STORMS = {
         Storm("clients-hang-up", "postgresql", hang_ups=0.4),
         Storm("locks-collide", "postgresql", troubles.locks_collide),
         Storm("locks-collide-mariadb", "mariadb", troubles.locks_collide),
-        Storm("failover-synchronous", "postgresql", troubles.fails_over("on"), old_codes=0.7),
-        Storm("failover-remote-apply", "postgresql", troubles.fails_over("remote_apply"), old_codes=0.7),
-        Storm("failover-asynchronous", "postgresql", troubles.fails_over(""), old_codes=0.7, measures=True),
+        Storm("failover-synchronous", "postgresql", troubles.fails_over("on"), replays=4),
+        Storm("failover-remote-apply", "postgresql", troubles.fails_over("remote_apply"), replays=4),
+        Storm("failover-asynchronous", "postgresql", troubles.fails_over(""), replays=4, measures=True),
     )
 }
 
@@ -143,7 +143,7 @@ class Crowds:
             until=until,
             cast=cast,
             hang_ups=storm.hang_ups,
-            old_codes=storm.old_codes,
+            replays=storm.replays,
         )
         parts = [self._pool.submit(take_part, replace(brief, number=number)) for number in range(self.clients)]
         notes = storm.trouble(world, cast, until, random.Random(seed))

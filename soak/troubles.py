@@ -16,7 +16,6 @@ from sqlalchemy.pool import NullPool
 from soak.people import Cast
 from soak.proxy import FAIR, Weather
 from soak.servers import come_back, kill, standby_of
-from soak.workers import Worker
 from soak.world import OWNER, World
 from tests import servers
 
@@ -38,25 +37,22 @@ def calm(_: World, __: Cast, until: float, ___: random.Random) -> str:
 
 
 def workers_die(world: World, _: Cast, until: float, chance: random.Random) -> str:
-    """One worker after the other is killed in the midst of its work, and comes back."""
-    for deaths, worker in enumerate(itertools.cycle(world.workers)):
-        if not _pause(chance.uniform(0.2, 0.8), until):
-            return f"{deaths} kill -9"
-        worker.kill()
-        worker.come_back()
-        _wait_for(worker, until)
-    raise AssertionError  # the cycle has no end
+    """Workers are killed in the midst of their work, and come back; there is always one that serves."""
+    deaths = 0
+    while _pause(chance.uniform(0.2, 0.8), until):
+        serving = [worker for worker in world.workers if worker.is_ready()]
+        if len(serving) > 1:
+            victim = chance.choice(serving)
+            victim.kill()
+            victim.come_back()
+            deaths += 1
+    return f"{deaths} kill -9"
 
 
 def _pause(seconds: float, until: float) -> bool:
     """Wait so long; whether there is time left."""
     time.sleep(max(0.0, min(seconds, until - time.monotonic())))
     return time.monotonic() < until
-
-
-def _wait_for(worker: Worker, until: float) -> None:
-    while time.monotonic() < until and not worker.is_ready():
-        time.sleep(0.05)
 
 
 def database_dies(world: World, _: Cast, until: float, chance: random.Random) -> str:
