@@ -264,12 +264,14 @@ def start_mariadb(folder: Path, port: int) -> subprocess.Popen[bytes]:
     data, log = folder / "data", folder / "log"
     prepare(
         [
-            *(*account, install, "--no-defaults", f"--datadir={data}"),
+            *(*account, install, "--no-defaults", f"--datadir={data}", f"--tmpdir={folder}"),
             *("--auth-root-authentication-method=normal", "--skip-test-db"),
         ],
         log,
     )
     here = [f"--socket={folder}/socket", f"--pid-file={folder}/pid", "--bind-address=127.0.0.1", f"--port={port}"]
+    # When a server starts it clears its temporary folder, of the files of others too.
+    here.append(f"--tmpdir={folder}")
     # Flushed every second, a commit still survives the death of the server, only not that of the machine.
     settings = ["--innodb-flush-log-at-trx-commit=2", "--max-connections=500"]
     return launch([*account, mariadbd, "--no-defaults", f"--datadir={data}", *here, *settings], log)
