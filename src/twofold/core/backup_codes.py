@@ -74,6 +74,8 @@ class BackupCodes:
         The codes that an older version stored as texts are of another form, and cannot be typed here: none is left.
         """
         rows = json.loads(stored)
+        if not isinstance(rows, list):
+            raise TypeError
         if all(isinstance(row, str) for row in rows):
             return cls(())
         return cls(tuple(BackupCode(bytes.fromhex(row["digest"]), _moment_of(row["used_at"])) for row in rows))

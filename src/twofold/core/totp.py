@@ -23,6 +23,8 @@ TimeStep = NewType("TimeStep", int)
 
 
 LEAST_CHARACTERS = 23  # of base32: 112 bits (NIST SP 800-63B-4, 3.1.4.1).
+DIGITS = range(6, 9)  # of a code (RFC 4226, 5.3).
+PERIODS = range(1, 86_401)  # Seconds of a time step: any up to a day, for secrets that were made elsewhere.
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class TotpSecret:
         period: Seconds of a time step.
 
     Raises:
-        ValueError: It is too short, or not base32.
+        ValueError: It is too short, or not base32; or its parameters are of no TOTP.
     """
 
     base32: str = field(repr=False)
@@ -60,6 +62,11 @@ class TotpSecret:
         if not re.fullmatch(f"[A-Z2-7]{{{LEAST_CHARACTERS},}}", self.base32) or self.algorithm not in DIGESTS:
             message = "not a TOTP secret: base32 of at least 112 bits, SHA1, SHA256 or SHA512"
             raise ValueError(message)
+        # By their type too: True is a number to Python, and a float may be one.
+        for number, allowed in ((self.digits, DIGITS), (self.period, PERIODS)):
+            if type(number) is not int or number not in allowed:
+                message = "not a TOTP secret: codes of 6 to 8 digits, a period of whole seconds up to a day"
+                raise ValueError(message)
 
     def code_at(self, step: TimeStep) -> str:
         """The code of one time step (RFC 6238, section 4.2: HOTP of the step)."""
