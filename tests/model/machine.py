@@ -20,7 +20,7 @@ from tests.model.enrolling import Enrolling
 from tests.model.host import proved, status
 from tests.model.numbers import BACKUP_CODE, TOTP, told
 from tests.model.signing_in import SigningIn
-from tests.model.steps import ages, codes, jumps, phones, picks, proofs, users
+from tests.model.steps import ages, codes, jumps, phones, picks, proofs, users, wrongs
 from tests.model.world import World
 
 EXAMPLES = int(os.environ.get("TWOFOLD_MODEL_EXAMPLES", "0"))
@@ -124,7 +124,7 @@ class TwoUsers(Enrolling, SigningIn):
         """The clock is put right, or wrong."""
         self.world.clock.moment += by
 
-    @rule(user=users, ahead=jumps, act=st.sampled_from(["guess", "begin", "scan", "sign in", "enroll"]))
+    @rule(user=users, ahead=wrongs, act=st.sampled_from(["guess", "begin", "scan", "sign in", "enroll"]))
     def act_by_a_wrong_clock(self, user, ahead, act):
         """The clock is wrong, something happens, and the clock is right again."""
         self.jump(ahead)

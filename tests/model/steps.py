@@ -35,6 +35,8 @@ jumps = st.sampled_from(
         for sign in (1, -1)
     ]
 )
+wrongs = st.sampled_from([timedelta(seconds=seconds) for seconds in (60, 3600, 3600, 86_400, 86_400, -3600, -86_400)])
+"""By how much a clock is wrong."""
 
 
 class Steps(RuleBasedStateMachine):
