@@ -226,6 +226,11 @@ LEVELS = {
     ("postgresql", "SERIALIZABLE", "shared"): ("SHOW transaction_isolation", "read committed"),
     ("mariadb", "SERIALIZABLE", "own"): ("SELECT @@tx_isolation", "READ-COMMITTED"),
     ("mariadb", "AUTOCOMMIT", "own"): ("SELECT @@autocommit", 0),
+    ("mariadb", "SERIALIZABLE", "shared"): (
+        "SELECT trx_isolation_level FROM information_schema.innodb_trx WHERE trx_mysql_thread_id = CONNECTION_ID()",
+        "READ COMMITTED",
+    ),
+    ("mariadb", "AUTOCOMMIT", "shared"): ("SELECT @@in_transaction", 1),
 }
 
 
@@ -240,6 +245,7 @@ def test_our_transactions_are_at_our_level(make_host, database, level, pool, sai
     host = make_host(database, engine_options=options, share_pool=pool == "shared")
     question, expected = LEVELS[database, level, pool]
     with host.store._engine.connect() as connection:
+        connection.execute(select(host.users.__table__))  # Before it reads, InnoDB knows of no transaction.
         found = connection.exec_driver_sql(question).scalar_one()
 
     assert expected == found
