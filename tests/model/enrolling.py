@@ -51,6 +51,14 @@ class Enrolling(Steps):
             world.give_sheet(user, result.backup_codes)
             self.factor_changed(user, result.proved, TOTP)
 
+    @rule(user=users, times=st.sampled_from([1, 5, 10]))
+    def guess_at_a_set_up(self, user, times):
+        """Wrong first codes are counted, and cost the same wait."""
+        self.scan(user, 1, replace=True)
+        for _ in range(times):
+            self.confirm(user, ("wrong", 0))
+        self.confirm(user, ("new", 0))
+
     @rule(user=users, proof=proofs)
     def disable(self, user, proof):
         user = self.someone(user)

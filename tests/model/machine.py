@@ -78,6 +78,7 @@ class TwoUsers(Enrolling, SigningIn):
         self.prove(place, (TOTP, ("next", 0)), was_let_in=False)
         self.world.clock.forward(seconds=max_age.total_seconds() + late)
         self.require(place, None, max_age, if_enabled=False, was_let_in=False)
+        self.scan_in_a_session(place, 0, replace=True)
 
     @precondition(lambda self: self.world.names)
     @rule(place=picks, phone=phones, replace=st.booleans())
