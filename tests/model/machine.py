@@ -9,6 +9,7 @@ always the same. With `TWOFOLD_MODEL_EXAMPLES=2000` in the environment so many a
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
@@ -125,12 +126,11 @@ class TwoUsers(Enrolling, SigningIn):
         """The clock is put right, or wrong."""
         self.world.clock.moment += by
 
-    @rule(user=users, ahead=wrongs, act=st.sampled_from(["guess", "begin", "scan", "sign in", "enroll"]))
+    @rule(user=users, ahead=wrongs, act=st.sampled_from(["begin", "scan", "sign in", "enroll"]))
     def act_by_a_wrong_clock(self, user, ahead, act):
         """The clock is wrong, something happens, and the clock is right again."""
         self.jump(ahead)
         deeds = {
-            "guess": lambda: self.guess(user, self.world.accounts[user].profile.first_wait_at),
             "begin": lambda: self.begin(user, late=False),
             "scan": lambda: self.scan(user, 0, replace=True),
             "sign in": lambda: self.sign_in(user),
@@ -142,8 +142,22 @@ class TwoUsers(Enrolling, SigningIn):
             self.finish(0, (TOTP, ("next", 0)))
         if act == "scan":
             self.confirm(user, ("new", 0))
-        if act == "guess":
-            self.verify(user, ("next", 0))
+
+    @rule(user=users, ahead=wrongs)
+    def wait_by_a_wrong_clock(self, user, ahead):
+        user = self.someone(user)
+        self.jump(ahead)
+        self.guess(user, self.world.accounts[user].profile.first_wait_at)
+        self.jump(-ahead)
+        self.verify(user, ("live", 1))
+
+    @precondition(lambda self: self.world.names)
+    @rule(place=picks, ahead=wrongs)
+    def prove_by_a_wrong_clock(self, place, ahead):
+        self.jump(ahead)
+        self.prove(place, (BACKUP_CODE, ("unused", 0)), was_let_in=False)
+        self.jump(-ahead)
+        self.require(place, None, timedelta(hours=1), if_enabled=False, was_let_in=False)
 
     @rule(user=users, early=st.booleans())
     def wait_until_it_ends(self, user, early):
