@@ -84,8 +84,9 @@ class People:
         """A user whose second factor has been on for some minutes."""
         user_id, auth = self.somebody(), self.auth(EARLIER)
         secret = auth.totp.set_up(user_id).secret
-        backup_codes = auth.totp.confirm(user_id, right_code(secret, EARLIER)).backup_codes or ()
-        return Person(self, user_id, secret, tuple(map(typed_backup_code, backup_codes)))
+        confirmed = auth.totp.confirm(user_id, right_code(secret, EARLIER))
+        auth.sessions.paid(user_id, confirmed.proved.debt)
+        return Person(self, user_id, secret, tuple(map(typed_backup_code, confirmed.backup_codes or ())))
 
     def enrollment(self, user_id: int) -> Enrollment:
         return self.store.read(lambda tx: tx.enrollment(user_id))

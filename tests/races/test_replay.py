@@ -75,7 +75,8 @@ def test_one_code_disables_or_does_something_else(crew: Crew, place: Place, peop
     outcomes = crew.race(place, moves)
 
     assert told(outcomes)["success"] == 1
-    assert set(told(outcomes)) <= {"success", "code-already-used", "not-enabled", "sign-in-token-dead"}
+    after_it = {"not-enabled", "sign-in-token-dead", "not-signed-in"}
+    assert set(told(outcomes)) <= {"success", "code-already-used"} | after_it
     assert person.enrollment.enabled == (told(outcomes[:20])["success"] == 0)
 
 

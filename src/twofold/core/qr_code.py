@@ -35,13 +35,14 @@ def one_bit_png(matrix: list[list[bool]]) -> bytes:
     """
     side = len(matrix) * PIXELS_PER_MODULE
     width_bytes = (side + 7) // 8
+    pixels = ("1" * PIXELS_PER_MODULE, "0" * PIXELS_PER_MODULE)  # of a light module, and of a dark one
     rows = bytearray()
     for modules in matrix:
-        bits = "".join(("0" if dark else "1") * PIXELS_PER_MODULE for dark in modules)
+        bits = "".join([pixels[dark] for dark in modules])
         row = int(bits.ljust(width_bytes * 8, "1"), 2).to_bytes(width_bytes, "big")
         rows += (b"\0" + row) * PIXELS_PER_MODULE
     header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(rows), 9)), (b"IEND", b"")]
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(rows))), (b"IEND", b"")]
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
 
 

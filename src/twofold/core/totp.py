@@ -10,13 +10,14 @@ from base64 import b32encode
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from typing import NewType
+from typing import TYPE_CHECKING, NewType
 from urllib.parse import quote
-
-import pyotp
 
 from twofold.core.policy import MAX_ISSUER_ENCODED, MAX_LABEL_CHARACTERS, Policy
 from twofold.errors import ConfigurationError, MalformedCode
+
+if TYPE_CHECKING:
+    import pyotp
 
 TimeStep = NewType("TimeStep", int)
 """The T of RFC 6238, section 4.2: periods since 1970. Wider than 32 bits."""
@@ -73,7 +74,10 @@ class TotpSecret:
         return self._hotp.at(step)
 
     @cached_property
-    def _hotp(self) -> pyotp.HOTP:
+    def _hotp(self) -> "pyotp.HOTP":
+        # Loaded with the first code: most processes of a host's compute none.
+        import pyotp  # noqa: PLC0415
+
         return pyotp.HOTP(self.base32, digits=self.digits, digest=DIGESTS[self.algorithm])
 
     def to_bytes(self) -> bytes:

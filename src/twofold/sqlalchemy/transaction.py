@@ -28,7 +28,7 @@ from twofold.sqlalchemy.statements import (
     utc_or_none,
 )
 
-FIRST_ROW_TRIES = 5
+FIRST_ROW_TRIES = 20
 """How often the first row of a user in the side table is made who is forgotten at the same time."""
 
 
