@@ -1,6 +1,5 @@
 """P1: a step-up, CPU a request of the backend against the bare server that sends the same statements."""
 
-import asyncio
 import os
 import re
 import secrets
@@ -12,7 +11,6 @@ from pathlib import Path
 
 from sqlalchemy import create_engine
 
-from app.database import make_engine, migrate
 from benchmarks import load, servers
 from benchmarks.measure import Figure, cpu_seconds
 from benchmarks.people import Enrolled, enrolled
@@ -33,8 +31,8 @@ def run() -> Figure:
     database_server = databases.start(databases.POSTGRESQL)
     try:
         database = database_server.fresh_database()
-        asyncio.run(_migrated(database.async_url))
-        people = enrolled(create_engine(database.sync_url), KeyRing([key]), (ROUNDS + 1) * 2 * REQUESTS)
+        servers.migrated(database)
+        people = enrolled(create_engine(database.sync_url), KeyRing([key]), range(1, (ROUNDS + 1) * 2 * REQUESTS))
         environment = {"ENCRYPTION_KEY": key, "DATABASE_URL": database.plain_url}
         os.sched_setaffinity(0, servers.LOAD_CORE)
         with servers.backend(BACKEND_PORT, environment) as ours, servers.bare(BARE_PORT, environment) as bare:
@@ -63,12 +61,6 @@ def run() -> Figure:
         2.0,
         notes=f"{len(STATEMENTS)} statements; {microseconds[0]} against {microseconds[1]} us",
     )
-
-
-async def _migrated(url: str) -> None:
-    engine = make_engine(url)
-    await migrate(engine)
-    await engine.dispose()
 
 
 def _ask(port: int, pid: int, people: Sequence[Enrolled]) -> float:

@@ -26,10 +26,10 @@ class Enrolled:
         return self.secret.code_at(time_step_at(at, self.secret.period))
 
 
-def enrolled(engine: Engine, keys: KeyRing, count: int, *, first: int = 1) -> Sequence[Enrolled]:
-    """So many people, with ids from *first* on."""
+def enrolled(engine: Engine, keys: KeyRing, ids: Sequence[int]) -> Sequence[Enrolled]:
+    """People with a second factor, of these ids."""
     now = datetime.now(UTC)
-    people = [Enrolled(first + n, new_totp_secret(RECOMMENDED), secrets.token_urlsafe(32)) for n in range(count)]
+    people = [Enrolled(each, new_totp_secret(RECOMMENDED), secrets.token_urlsafe(32)) for each in ids]
     with engine.begin() as connection:
         connection.execute(insert(User), [_user(person, keys) for person in people])
         moments = {"created_at": now, "last_seen_at": now, "expires_at": now + timedelta(hours=24)}
@@ -55,3 +55,16 @@ def _proved(session: dict[str, object], at: datetime) -> dict[str, object]:
     name = hashed(str(session["token_hash"]))
     proved = {"epoch": 0, "amr": "pwd otp mfa", "proved_at": before, "second_factor_at": before}
     return {"session_hash": name, "user_id": session["user_id"], **proved}
+
+
+def signed_up(engine: Engine, count: int) -> Sequence[str]:
+    """So many people with a session and no second factor, whose `/setup` is open; their tokens."""
+    now = datetime.now(UTC)
+    tokens = [secrets.token_urlsafe(32) for _ in range(count)]
+    moments = {"created_at": now, "last_seen_at": now, "expires_at": now + timedelta(hours=24)}
+    people = [{"id": n, "email": f"{n}@example.com", "hashed_password": "-"} for n in range(1, count + 1)]
+    rows = [{"token_hash": hashed(token), "user_id": n, "client": "", **moments} for n, token in enumerate(tokens, 1)]
+    with engine.begin() as connection:
+        connection.execute(insert(User), people)
+        connection.execute(insert(UserSession), rows)
+    return tokens

@@ -1,5 +1,6 @@
 """Servers under measurement: the backend and the bare one, each one process on one core, and the database."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -9,6 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
+
+from app.database import make_engine, migrate
+from tests.servers import Database
 
 ROOT = Path(__file__).resolve().parent.parent
 CORES = sorted(os.sched_getaffinity(0))
@@ -35,9 +39,20 @@ def running(command: list[str], environment: Mapping[str, str], port: int, *, pa
         process.wait(timeout=30)
 
 
-def backend(port: int, environment: Mapping[str, str]):  # noqa: ANN201 - a context manager
+def migrated(database: Database) -> None:
+    """Give a database the backend's tables."""
+
+    async def migrating() -> None:
+        engine = make_engine(database.async_url)
+        await migrate(engine)
+        await engine.dispose()
+
+    asyncio.run(migrating())
+
+
+def backend(port: int, environment: Mapping[str, str], factory: str = "app.main:create_app"):  # noqa: ANN201 - a context manager
     """The reference backend, as it is started for real but for its access log."""
-    command = [*_UVICORN, "app.main:create_app", "--factory", "--port", str(port)]
+    command = [*_UVICORN, factory, "--factory", "--port", str(port)]
     return running(command, environment, port, path="/readyz")
 
 
