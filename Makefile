@@ -29,7 +29,7 @@ guards: setup ## Take each guard away in a copy, and see its test fail; ONLY=nam
 	@scripts/test-packages
 	@.venv/bin/python -m guards $(ONLY)
 
-bench: setup ## Measure what a check costs; ONLY=P1 for one figure (of the planned ones P1 is built)
+bench: setup ## Measure what a check costs, beside bare servers; ONLY=P1 for one figure
 	@PYTHONPATH=.:backend .venv/bin/python -m benchmarks $(ONLY)
 
 soak: setup ## Storms, some 15 minutes: many clients while workers, databases and lines fail; STORM=name SEED=n for one

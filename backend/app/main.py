@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.database import BACKEND, make_engine, migrate
 from app.models.user import User
-from app.routes.auth import TokenSessions, auth_routes, current_session
+from app.routes.auth import auth_routes, current_session, token_sessions
 from app.utils.two_factor_auth import make_store, make_two_factor_auth
 from twofold import ConfigurationError, Unavailable
 from twofold.core.sealing import Purpose
@@ -60,7 +60,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
-    two_factor = TwoFactor(auth, current_session=current_session, sessions=TokenSessions)
+    two_factor = TwoFactor(auth, current_session=current_session, sessions=token_sessions)
     app.state.settings, app.state.engine, app.state.two_factor = settings, engine, two_factor
     # On MariaDB it would be two statements more; and on a connection that broke meanwhile, an error that SQLAlchemy
     # does not know for one of the database's, and a connection that nobody gives back.

@@ -48,8 +48,7 @@ def paused_app() -> FastAPI:
     app = create_app()
     two_factor = app.state.two_factor
     two_factor.auth.clock = StoppedClock(datetime.fromisoformat(os.environ["MOMENT"]))
-    for dependency in (TokenSessions, two_factor.host.sessions):
-        app.dependency_overrides[dependency] = PausedSessions
+    app.dependency_overrides[two_factor.host.sessions] = PausedSessions
     return app
 
 

@@ -2,12 +2,12 @@
 
 import re
 import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from sqlalchemy import Row, delete, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -23,6 +23,16 @@ from app.models.user import (
     is_hash,
     password_faults,
 )
+from app.routes.schemas import (
+    Credentials,
+    Leaving,
+    ListedSession,
+    PasswordChange,
+    Registered,
+    Session,
+    Sessions,
+    Token,
+)
 from twofold import Assurance
 from twofold.errors import Forbidden, InvalidRequest, NotFound, NotSignedIn, SignInFailed, StepUpRequired, Unavailable
 from twofold.fastapi import SignedIn, TwoFactor
@@ -30,7 +40,6 @@ from twofold.fastapi.cores import on_a_core
 from twofold.fastapi.host import CurrentSession
 from twofold.fastapi.openapi import CODE_REFUSED, problems
 from twofold.fastapi.requests import JsonBody, TwofoldRoute
-from twofold.fastapi.schemas import Strict
 from twofold.fastapi.sessions import CheckedPassword
 
 EMAIL_MAX = 254  # Characters (RFC 5321, 4.5.3.1.3, less the brackets).
@@ -39,79 +48,7 @@ SEEN_EVERY = timedelta(minutes=1)  # How exactly the last request is known: each
 
 bearer = HTTPBearer(auto_error=False, description="The `access_token` of a sign-in.")
 RowId = Annotated[int, Field(ge=1, le=2**31 - 1)]
-Password = Annotated[str, Field(max_length=1024, repr=False, examples=["correct horse battery"])]
-
-
-class Credentials(Strict):
-    """What a person signs in with."""
-
-    email: str = Field(max_length=1024, examples=["ann@example.com"])
-    password: Password
-
-    @property
-    def address(self) -> str:
-        """The address as it is stored."""
-        return self.email.strip().lower()
-
-
 GivenCredentials = Annotated[Credentials, Depends(JsonBody(Credentials))]
-
-
-class PasswordChange(Strict):
-    """The password, and the one in its place."""
-
-    current_password: Password
-    new_password: Password
-
-
-class Leaving(Strict):
-    """The password, once more."""
-
-    password: Password
-
-
-class Token(BaseModel):
-    """A session, as its client knows it."""
-
-    access_token: str = Field(repr=False)
-    token_type: str = "bearer"  # noqa: S105 - a kind, not a token
-    expires_at: datetime
-
-
-class Registered(BaseModel):
-    """The same whether the address was free or not."""
-
-    email: str
-
-
-class Session(BaseModel):
-    """The session that asks."""
-
-    user: dict[str, Any] = Field(examples=[{"id": 1, "email": "ann@example.com"}])
-    aal: int
-    amr: list[str]
-    authenticated_at: datetime
-    second_factor_at: datetime | None
-    expires_at: datetime
-
-
-class ListedSession(BaseModel):
-    """One of the user's sessions."""
-
-    model_config = ConfigDict(from_attributes=True)
-    id: int
-    current: bool = Field(default=False, description="Whether it is the one that asks.")
-    client: str = Field(description="What the client called itself.")
-    created_at: datetime
-    last_seen_at: datetime
-    expires_at: datetime
-
-
-class Sessions(BaseModel):
-    """The user's sessions, the newest first."""
-
-    items: list[ListedSession]
-    next_cursor: int | None = Field(description="For `?cursor=`, where there are more.")
 
 
 async def user_session(
@@ -163,6 +100,11 @@ class TokenSessions:
         async with opened(self.request.app) as db:
             await db.execute(delete(UserSession).filter_by(user_id=user_id))
             await db.commit()
+
+
+async def token_sessions(request: Request) -> TokenSessions:
+    """The same as a dependency; a class FastAPI would make in its thread pool, which takes longer than a statement."""
+    return TokenSessions(request)
 
 
 async def verify_password(db: Db, password: str, **user: str | int) -> CheckedPassword:
@@ -282,7 +224,7 @@ def add_account_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
         row: CurrentRow,
         body: Annotated[PasswordChange, Depends(JsonBody(PasswordChange))],
         current: Current,
-        sessions: Annotated[TokenSessions, Depends()],
+        sessions: Annotated[TokenSessions, Depends(token_sessions)],
     ) -> None:
         """All sessions end, this one too: sign in with the new password."""
         if errors := password_faults(body.new_password, "new_password"):

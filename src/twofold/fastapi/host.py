@@ -19,7 +19,6 @@ from twofold.fastapi.sessions import (
     answer_type,
     call,
     class_of,
-    dependency_of,
     filled,
 )
 from twofold.service.sessions import Proved, SessionState
@@ -76,10 +75,10 @@ class Host:
     """
 
     def __init__(
-        self, auth: TwoFactorAuth, *, current_session: Callable[..., Any], sessions: Callable[..., Sessions[Any]]
+        self, auth: TwoFactorAuth, *, current_session: Callable[..., Any], sessions: Callable[..., Any]
     ) -> None:
         self.auth = auth
-        self.sessions = dependency_of(sessions)
+        self.sessions = sessions
         self.password_routes: list[str] = []
         answer = answer_type(class_of(sessions, auth.policy))
         status = {"status": (Literal["signed_in"], "signed_in"), "backup_codes_remaining": (int, 0)}

@@ -135,21 +135,6 @@ async def call(method: Callable[..., Any], *arguments: Any) -> Any:
     return await result if inspect.isawaitable(result) else result
 
 
-def dependency_of(sessions: Callable[..., Any]) -> Callable[..., Any]:
-    """The host's dependency; a class as a coroutine, for FastAPI sends each object to be made to its thread pool."""
-    if not inspect.isclass(sessions):
-        return sessions
-
-    async def made(*arguments: Any, **named: Any) -> Any:
-        return sessions(*arguments, **named)
-
-    hints = _hints(sessions.__init__, _name_of(sessions), include_extras=True)
-    parameters = inspect.signature(sessions).parameters.values()
-    ours = [parameter.replace(annotation=hints.get(parameter.name, parameter.annotation)) for parameter in parameters]
-    made.__signature__ = inspect.Signature(ours)  # type: ignore[attr-defined]  # What FastAPI reads.
-    return made
-
-
 def class_of(sessions: Callable[..., Any], policy: Policy) -> Any:
     """
     The host's class, whole.
@@ -199,9 +184,9 @@ def _name_of(thing: Any) -> str:
     return str(getattr(thing, "__name__", repr(thing)))
 
 
-def _hints(function: Any, name: str, *, include_extras: bool = False) -> dict[str, Any]:
+def _hints(function: Any, name: str) -> dict[str, Any]:
     try:
-        return get_type_hints(function, include_extras=include_extras)
+        return get_type_hints(function)
     except NameError as error:
         raise ConfigurationError(f"{name}: its annotations cannot be read: {error}.") from error
 

@@ -46,7 +46,7 @@ class TwoFactor(Generic[Answer]):
         auth: TwoFactorAuth,
         *,
         current_session: Callable[..., Any],
-        sessions: Callable[..., Sessions[Answer]],
+        sessions: Callable[..., Sessions[Answer]] | Callable[..., Awaitable[Sessions[Answer]]],
     ) -> None:
         self.auth = auth
         self.host = Host(auth, current_session=current_session, sessions=sessions)
