@@ -7,8 +7,8 @@ ENROLLMENT = (
 )
 SESSION = (
     "SELECT user_sessions.id, user_sessions.token_hash, user_sessions.user_id, user_sessions.created_at, "
-    "user_sessions.last_seen_at, user_sessions.expires_at, user_sessions.client "
-    "FROM user_sessions WHERE user_sessions.token_hash = $1::VARCHAR"
+    "user_sessions.last_seen_at, user_sessions.expires_at, user_sessions.client, users.twofa_end_sessions AS owed "
+    "FROM user_sessions JOIN users ON users.id = user_sessions.user_id WHERE user_sessions.token_hash = $1::VARCHAR"
 )
 TIMEOUT = "SET LOCAL lock_timeout = '2s'"
 LOCK = f"{ENROLLMENT} FROM users WHERE users.id = $1::INTEGER FOR NO KEY UPDATE"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from app.routes.auth import TokenSessions
+from app.utils.two_factor_auth import TokenSessions
 from twofold import TwoFactorAuth
 from twofold.core.enrollment import Enrollment, Judgement
 from twofold.service.ports import Transaction, Transactions

@@ -17,8 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.database import BACKEND, make_engine, migrate
 from app.models.user import User
-from app.routes.auth import auth_routes, current_session, token_sessions
-from app.utils.two_factor_auth import make_store, make_two_factor_auth
+from app.routes.auth import auth_routes
+from app.utils.two_factor_auth import current_session, make_store, make_two_factor_auth, token_sessions
 from twofold import ConfigurationError, Unavailable
 from twofold.core.sealing import Purpose
 from twofold.fastapi import TwoFactor

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from httpx2 import TransportError
 
 from app.main import create_app
-from app.routes.auth import TokenSessions
+from app.utils.two_factor_auth import TokenSessions
 from tests.backend.processes import Process, serving
 from tests.http.world import Place
 from tests.servers import free_port

@@ -16,7 +16,8 @@ from cryptography.fernet import Fernet
 from httpx2 import Response
 from pydantic import BaseModel
 
-from app.routes.schemas import Credentials, Leaving, PasswordChange, Token
+from app.routes.auth import Credentials, Leaving, PasswordChange
+from app.utils.two_factor_auth import Token
 from tests.http.bodies import JSON
 from tests.http.running import ServedWorld
 from tests.http.test_totp import code_of

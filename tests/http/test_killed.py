@@ -1,5 +1,6 @@
 """A backend that is killed where sessions were to end, and started again: no session of before goes on (G8)."""
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -20,6 +21,7 @@ from twofold.testing.clock import NOON
 NEW_PASSWORD = "another horse battery staple"
 LATER = NOON + STEP
 """When the phones show the next code."""
+KINDS = [("postgresql", 2), *([("sqlite", 1), ("mariadb", 1)] if os.environ.get("TWOFOLD_TEST_LONG") == "1" else [])]
 REFUSED = dict.fromkeys(BEHIND_A_SESSION, 401)
 
 
@@ -122,9 +124,9 @@ def alive(client: Client, token: str) -> bool:
     return client.get(SESSION, headers=as_bearer(token)).status_code == 200
 
 
-# Three lives of the backend on each database: on a busy machine they take their time.
+# Three lives of the backend on each database: they take their time, so the others come with the soak.
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(("kind", "workers"), [("sqlite", 1), ("postgresql", 2), ("mariadb", 1)])
+@pytest.mark.parametrize(("kind", "workers"), KINDS)
 def test_killed_between_a_change_and_the_end_of_the_sessions(
     begun_on: Callable[[str], tuple[World, Lives]], kind: str, workers: int
 ):
@@ -150,8 +152,7 @@ def test_killed_between_a_change_and_the_end_of_the_sessions(
 
     assert after_the_first == [(True, len(enabled.old))] * 4
     assert after_the_second == [(True, 0)] * 2
-    # Who was let in before another has paid may still get an answer; nobody else does, and nobody hears of the race.
-    assert {401} <= set(at_once) <= {401, 200}
+    assert set(at_once) == {401}
     assert told == told_again == dict.fromkeys(people, REFUSED)
     assert stays == [True] * 5
     assert [each.owed for each in people.values()] == [(False, 1)] * 4

@@ -7,7 +7,6 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.connection import Connection
@@ -16,11 +15,9 @@ from multiprocessing.synchronize import Barrier
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Engine, event
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import Engine
 
-from tests.races.place import Place
+from tests.races.place import Place, be_patient
 from twofold import RECOMMENDED, Policy, TwoFactorAuth, TwofoldError, Unavailable
 from twofold.core.events import SUCCESS
 from twofold.service.ports import Transaction
@@ -147,18 +144,11 @@ class _Station:
         self.place = place
         self.engine: Engine = place.engine(pool_size=CONNECTIONS, max_overflow=0)
         self.store: SqlAlchemyStore = place.store(self.engine)
-        if self.engine.dialect.name == "mysql":
-            event.listen(self.store._engine, "connect", _be_patient)
+        be_patient(self.store)
 
     def close(self) -> None:
         self.store._engine.dispose()
         self.engine.dispose()
-
-
-def _be_patient(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
-    """Where the machine is loaded, the last of a crowd waits longer than 2 s for its turn; no race is about that."""
-    with closing(connection.cursor()) as cursor:
-        cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {RACE_SECONDS}")
 
 
 def _take_part(line: "Connection[Any, Any]", moment: Barrier) -> None:

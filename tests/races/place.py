@@ -1,6 +1,7 @@
 """Where a race is run: a database, the host's engine on it, and the store over that engine."""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -116,3 +117,14 @@ def _python_does_not_begin(connection: DBAPIConnection, _: ConnectionPoolEntry) 
 
 def _the_host_begins(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN")
+
+
+def be_patient(store: SqlAlchemyStore) -> None:
+    """Where the machine is loaded, the last of a crowd waits longer than 2 s for its turn; no race is about that."""
+    if store._engine.dialect.name == "mysql":
+        event.listen(store._engine, "connect", _wait_long)
+
+
+def _wait_long(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    with closing(connection.cursor()) as cursor:
+        cursor.execute("SET SESSION innodb_lock_wait_timeout = 40")

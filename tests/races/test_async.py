@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.races.bursts import FIVE_OF_SIXTY, ONE_OF_FORTY
 from tests.races.people import People
-from tests.races.place import Place
+from tests.races.place import Place, be_patient
 from twofold import TwoFactorAuth, TwofoldError
 from twofold.core.backup_codes import TypedBackupCode
 from twofold.core.totp import TypedCode
@@ -41,6 +41,7 @@ async def auth(
 ) -> AsyncIterator[TwoFactorAuth]:
     """The use cases over the host's engine, or over that of a host whose routes are not asynchronous."""
     store = place.store(engine if request.param == "greenlets" else people.engine)
+    be_patient(store)
     auth = place.auth(store)
     nobody = people.somebody()
     await _told(auth, [lambda auth: auth.enrollment.status(nobody)] * 20)  # Until all connections are made.

@@ -97,7 +97,7 @@ def test_a_newer_debt_survives_the_payment_of_an_older_one(crew: Crew, place: Pl
     Where the debt "end all sessions" is paid twenty times while a new one is incurred, the new one stands.
     """
     person = people.enrolled()
-    debt = person.enrollment.end_sessions
+    debt = people.auth().password_changed(person.user_id, end_sessions=True)
     disable = move("enrollment.disable", person.user_id, person.code())
 
     crew.race(place, [*(move("sessions.paid", person.user_id, debt) for _ in range(20)), disable])

@@ -63,8 +63,12 @@ class UserSession(Base):
     client: Mapped[str] = mapped_column(String(200), server_default="")
 
 
-SESSION = select(UserSession.__table__).where(UserSession.token_hash == bindparam("token_hash"))
-"""What every request asks, built once, and without objects of the ORM."""
+SESSION = (
+    select(UserSession.__table__, User.twofa_end_sessions.label("owed"))
+    .join_from(UserSession, User)
+    .where(UserSession.token_hash == bindparam("token_hash"))
+)
+"""What every request asks, built once, and without objects of the ORM: a session, and whether it has to end."""
 
 
 def is_alive(session: Row[Any], at: datetime, idle: timedelta) -> bool:

@@ -1,110 +1,103 @@
 """The account: register, sign in, sessions, password, leaving."""
 
 import re
-import secrets
-from datetime import timedelta
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import Field
-from sqlalchemy import Row, delete, select, update
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
-from app.database import Db, opened, read_one
+from app.database import Db
 from app.models.user import (
     DUMMY_HASH,
     PASSWORDS,
-    SESSION,
     User,
     UserSession,
-    hashed,
-    is_alive,
     is_hash,
     password_faults,
 )
-from app.routes.schemas import (
-    Credentials,
-    Leaving,
-    ListedSession,
-    PasswordChange,
-    Registered,
-    Session,
-    Sessions,
-    Token,
-)
+from app.utils.two_factor_auth import CurrentRow, Token, TokenSessions, token_sessions
 from twofold import Assurance
 from twofold.errors import Forbidden, InvalidRequest, NotFound, NotSignedIn, SignInFailed, StepUpRequired, Unavailable
-from twofold.fastapi import SignedIn, TwoFactor
+from twofold.fastapi import TwoFactor
 from twofold.fastapi.cores import on_a_core
 from twofold.fastapi.host import CurrentSession
 from twofold.fastapi.openapi import CODE_REFUSED, problems
 from twofold.fastapi.requests import JsonBody, TwofoldRoute
+from twofold.fastapi.schemas import Strict
 from twofold.fastapi.sessions import CheckedPassword
 
 EMAIL_MAX = 254  # Characters (RFC 5321, 4.5.3.1.3, less the brackets).
 PAGE = 50  # Sessions a page.
-SEEN_EVERY = timedelta(minutes=1)  # How exactly the last request is known: each would otherwise be a write.
 
-bearer = HTTPBearer(auto_error=False, description="The `access_token` of a sign-in.")
 RowId = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Password = Annotated[str, Field(max_length=1024, repr=False, examples=["correct horse battery"])]
+
+
+class Credentials(Strict):
+    """What a person signs in with."""
+
+    email: str = Field(max_length=1024, examples=["ann@example.com"])
+    password: Password
+
+    @property
+    def address(self) -> str:
+        """The address as it is stored."""
+        return self.email.strip().lower()
+
+
 GivenCredentials = Annotated[Credentials, Depends(JsonBody(Credentials))]
 
 
-async def user_session(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
-) -> Row[Any]:
-    """The live session of the bearer token; `NotSignedIn` where there is none."""
-    auth = request.app.state.two_factor.auth
-    now, idle = auth.clock.now(), auth.policy.session_idle
-    token_hash = hashed(credentials.credentials if credentials else "")
-    row = await read_one(request, SESSION, token_hash=token_hash)
-    if row is None or not is_alive(row, now, idle):
-        raise NotSignedIn
-    if now - row.last_seen_at >= SEEN_EVERY:
-        async with opened(request.app) as db:
-            await db.execute(update(UserSession).filter_by(id=row.id).values(last_seen_at=now))
-            # Committed here: nothing of this request waits for a lock while it holds one.
-            await db.commit()
-    return row
+class PasswordChange(Strict):
+    """The password, and the one in its place."""
+
+    current_password: Password
+    new_password: Password
 
 
-CurrentRow = Annotated[Row[Any], Depends(user_session)]
+class Leaving(Strict):
+    """The password, once more."""
+
+    password: Password
 
 
-async def current_session(row: CurrentRow) -> SignedIn:
-    """Who is signed in, for the library."""
-    return SignedIn(row.user_id, session_id=row.token_hash)
+class Registered(BaseModel):
+    """The same whether the address was free or not."""
+
+    email: str
 
 
-class TokenSessions:
-    """Sessions by opaque bearer tokens, of which the database knows only the hash."""
+class Session(BaseModel):
+    """The session that asks."""
 
-    def __init__(self, request: Request) -> None:
-        self.request = request
-
-    async def start(self, user_id: int, assurance: Assurance) -> SignedIn[Token]:  # noqa: ARG002 - the library's port
-        """Start a session; what it has proved, the library remembers."""
-        auth, token = self.request.app.state.two_factor.auth, secrets.token_urlsafe(32)
-        now, expires_at = auth.clock.now(), auth.clock.now() + auth.policy.session_life
-        # Not every database takes a control character.
-        client = "".join(filter(str.isprintable, self.request.headers.get("user-agent", "")))[:200]
-        moments = {"created_at": now, "last_seen_at": now, "expires_at": expires_at}
-        async with opened(self.request.app) as db:
-            db.add(UserSession(token_hash=hashed(token), user_id=user_id, client=client, **moments))
-            await db.commit()
-        return SignedIn(user_id, hashed(token), Token(access_token=token, expires_at=expires_at))
-
-    async def end_all(self, user_id: int) -> None:
-        """End every session of this user."""
-        async with opened(self.request.app) as db:
-            await db.execute(delete(UserSession).filter_by(user_id=user_id))
-            await db.commit()
+    user: dict[str, Any] = Field(examples=[{"id": 1, "email": "ann@example.com"}])
+    aal: int
+    amr: list[str]
+    authenticated_at: datetime
+    second_factor_at: datetime | None
+    expires_at: datetime
 
 
-async def token_sessions(request: Request) -> TokenSessions:
-    """The same as a dependency; a class FastAPI would make in its thread pool, which takes longer than a statement."""
-    return TokenSessions(request)
+class ListedSession(BaseModel):
+    """One of the user's sessions."""
+
+    model_config = ConfigDict(from_attributes=True)
+    id: int
+    current: bool = Field(default=False, description="Whether it is the one that asks.")
+    client: str = Field(description="What the client called itself.")
+    created_at: datetime
+    last_seen_at: datetime
+    expires_at: datetime
+
+
+class Sessions(BaseModel):
+    """The user's sessions, the newest first."""
+
+    items: list[ListedSession]
+    next_cursor: int | None = Field(description="For `?cursor=`, where there are more.")
 
 
 async def verify_password(db: Db, password: str, **user: str | int) -> CheckedPassword:

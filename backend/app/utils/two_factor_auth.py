@@ -1,15 +1,29 @@
 """
-The application's choices for its second factor, and nothing else: issuer, keys, policy, table.
+The application's choices for its second factor, and nothing else: issuer, keys, policy, table; and its sessions.
 
 The file is called so, and lies in `utils`, because the specification says so; the algorithms are the library's.
 """
 
+import secrets
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import BaseModel, Field
+from sqlalchemy import Row, delete, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.models.user import User
-from twofold import KeyRing, TwoFactorAuth
+from app.database import opened, read_one
+from app.models.user import SESSION, User, UserSession, hashed, is_alive
+from twofold import Assurance, KeyRing, TwoFactorAuth
+from twofold.errors import NotSignedIn
+from twofold.fastapi import SignedIn
 from twofold.settings import Settings
 from twofold.sqlalchemy import SqlAlchemyStore
+
+SEEN_EVERY = timedelta(minutes=1)  # How exactly the last request is known: each would otherwise be a write.
+bearer = HTTPBearer(auto_error=False, description="The `access_token` of a sign-in.")
 
 
 def make_store(engine: AsyncEngine) -> SqlAlchemyStore:
@@ -20,3 +34,67 @@ def make_store(engine: AsyncEngine) -> SqlAlchemyStore:
 def make_two_factor_auth(settings: Settings, keys: KeyRing, store: SqlAlchemyStore) -> TwoFactorAuth:
     """The use cases of the second factor, for this application."""
     return TwoFactorAuth(issuer=settings.issuer, keys=keys, policy=settings.policy, store=store)
+
+
+class Token(BaseModel):
+    """A session, as its client knows it."""
+
+    access_token: str = Field(repr=False)
+    token_type: str = "bearer"  # noqa: S105 - a kind, not a token
+    expires_at: datetime
+
+
+async def user_session(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+) -> Row[Any]:
+    """The live session of the bearer token; `NotSignedIn` where there is none."""
+    auth = request.app.state.two_factor.auth
+    now, idle = auth.clock.now(), auth.policy.session_idle
+    token_hash = hashed(credentials.credentials if credentials else "")
+    row = await read_one(request, SESSION, token_hash=token_hash)
+    if row is None or not is_alive(row, now, idle):
+        raise NotSignedIn
+    if now - row.last_seen_at >= SEEN_EVERY:
+        async with opened(request.app) as db:
+            await db.execute(update(UserSession).filter_by(id=row.id).values(last_seen_at=now))
+            # Committed here: nothing of this request waits for a lock while it holds one.
+            await db.commit()
+    return row
+
+
+CurrentRow = Annotated[Row[Any], Depends(user_session)]
+
+
+async def current_session(row: CurrentRow) -> SignedIn:
+    """Who is signed in, for the library."""
+    return SignedIn(row.user_id, session_id=row.token_hash, owed=row.owed)
+
+
+class TokenSessions:
+    """Sessions by opaque bearer tokens, of which the database knows only the hash."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+
+    async def start(self, user_id: int, assurance: Assurance) -> SignedIn[Token]:  # noqa: ARG002 - the library's port
+        """Start a session; what it has proved, the library remembers."""
+        auth, token = self.request.app.state.two_factor.auth, secrets.token_urlsafe(32)
+        now, expires_at = auth.clock.now(), auth.clock.now() + auth.policy.session_life
+        # Not every database takes a control character.
+        client = "".join(filter(str.isprintable, self.request.headers.get("user-agent", "")))[:200]
+        moments = {"created_at": now, "last_seen_at": now, "expires_at": expires_at}
+        async with opened(self.request.app) as db:
+            db.add(UserSession(token_hash=hashed(token), user_id=user_id, client=client, **moments))
+            await db.commit()
+        return SignedIn(user_id, hashed(token), Token(access_token=token, expires_at=expires_at))
+
+    async def end_all(self, user_id: int) -> None:
+        """End every session of this user."""
+        async with opened(self.request.app) as db:
+            await db.execute(delete(UserSession).filter_by(user_id=user_id))
+            await db.commit()
+
+
+async def token_sessions(request: Request) -> TokenSessions:
+    """The same as a dependency; a class FastAPI would make in its thread pool, which takes longer than a statement."""
+    return TokenSessions(request)

@@ -130,6 +130,9 @@ class Host:
         Raises:
             NotSignedIn: Its user is gone, or it was one of the sessions that had to end; they have ended now.
         """
+        if caller.signed_in.owed:
+            await self._settle(caller)
+            raise NotSignedIn
         try:
             return await self.auth.run(use_case, client_address=caller.client_address)
         except UnknownUser:

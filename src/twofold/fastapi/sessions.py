@@ -34,6 +34,8 @@ class SignedIn(Generic[Answer_co]):
         answer: What a sign-in answers in the host's own words (its token model); nothing where a cookie says it all.
         account: The name in the authenticator app, only where it differs per request.
         issuer: The issuer, only where it differs per request (tenants).
+        owed: The user's `twofa_end_sessions`, where the host reads it in the same statement as the session: then not
+            even a request that began before the sessions were ended, after a crash, gets an answer after it (G8).
     """
 
     user_id: Any
@@ -41,6 +43,7 @@ class SignedIn(Generic[Answer_co]):
     answer: Answer_co = cast("Answer_co", None)  # noqa: RUF009 - a cast calls nothing
     account: str | None = None
     issuer: str | None = None
+    owed: int = 0
 
     def __post_init__(self) -> None:
         if not isinstance(self.session_id, str):
