@@ -1,11 +1,8 @@
 """The storms of `make soak`, each for some seconds; and backends that are broken on purpose, which they must see."""
 
-from collections.abc import Callable
-
 import pytest
 
-from soak.storms import STORMS, Result
-from soak.verdict import Verdict
+from soak.storms import STORMS
 
 LONG_ONLY = {
     *("calm-postgresql", "calm-mariadb", "lines-fail-mariadb", "locks-collide-mariadb"),
@@ -46,22 +43,13 @@ def test_a_store_without_the_lock_is_seen(storm):
     assert storm("calm-postgresql", variant="no-lock").verdict.double_accepts
 
 
-@pytest.fixture(scope="module")
-def broken(storm: Callable[..., Result]) -> Verdict:
-    """What a storm says of a backend that is broken in three ways."""
-    return storm("calm-sqlite", variant=BROKEN).verdict
+def test_what_a_broken_backend_does_is_seen(storm):
+    """
+    Failures that are counted in the request's own transaction are lost, sessions that do not end are alive, and a
+    change of factor that is stored in part leaves people half enabled.
+    """
+    verdict = storm("calm-sqlite", variant=BROKEN).verdict
 
-
-def test_forgotten_failures_are_seen(broken):
-    """Failures that are counted in the request's own transaction are lost."""
-    assert broken.lost_failures
-
-
-def test_sessions_that_do_not_end_are_seen(broken):
-    """Where sessions do not end, some of before are alive."""
-    assert broken.old_sessions
-
-
-def test_half_enabled_users_are_seen(broken):
-    """A change of factor that is stored in part leaves people half enabled."""
-    assert broken.half_enabled
+    assert verdict.lost_failures
+    assert verdict.old_sessions
+    assert verdict.half_enabled
