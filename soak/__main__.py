@@ -31,6 +31,8 @@ def main() -> None:
     names = [asked.storm] if asked.storm else [*STORMS, memory.NAME]
     if unknown := set(names) - {*STORMS, memory.NAME}:
         parser.error(f"there is no {unknown.pop()}")
+    if asked.checks < memory.EVERY:
+        parser.error(f"--checks: at least {memory.EVERY}, for so many are a point")
     say(f"seed {asked.seed}")
     began = time.monotonic()
     results = run_storms([name for name in names if name in STORMS], asked.seed, asked.seconds)

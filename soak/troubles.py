@@ -24,7 +24,7 @@ Trouble = Callable[[World, Cast, float, random.Random], str]
 
 LONGER_THAN_THE_LOCK_TIMEOUT = 2.6
 """Seconds for which rows are held."""
-CONNECTIONS = 6
+CONNECTIONS = 16
 """Of the database, for workers that want up to twenty each."""
 LAG, LONG_LAG = 0.1, 0.4
 """Seconds by which a standby lags behind that commits wait for, and one for which they do not."""
