@@ -78,13 +78,14 @@ def kill_all_others(host: Host) -> int:
     return len(found)
 
 
+@pytest.mark.parametrize("share_pool", [False, True])
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("database", SERVERS)
-def test_a_server_that_was_started_anew_is_met_again(make_host, database, asynchronous):
+def test_a_server_that_was_started_anew_is_met_again(make_host, database, asynchronous, share_pool):
     """
-    Connections that died while they lay in the pool are replaced, without anybody noticing.
+    Connections that died while they lay in the pool, ours or the host's, are replaced, without anybody noticing.
     """
-    host = make_host(database, asynchronous=asynchronous)
+    host = make_host(database, asynchronous=asynchronous, share_pool=share_pool)
     person = enrolled(host)
     killed = kill_all_others(host)
     step = person.auth.totp.verify(person.user_id, person.code())

@@ -11,8 +11,7 @@ import uvloop
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tests.store.hosts import SERVERS, enrolled, users_of
-from tests.store.test_sqlalchemy_faults import kill_all_others
+from tests.store.hosts import users_of
 from twofold import Unavailable
 from twofold.sqlalchemy import SqlAlchemyStore
 
@@ -63,19 +62,3 @@ def test_a_reset_while_connecting_is_told_as_unavailable(resetting):
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(connect())
-
-
-@pytest.mark.parametrize("asynchronous", [False, True])
-@pytest.mark.parametrize("database", SERVERS)
-def test_a_connection_of_the_host_that_died_is_replaced(make_host, database, asynchronous):
-    """Also where the pool is the host's, a server that was started anew is met again without anybody noticing."""
-    host = make_host(database, asynchronous=asynchronous, share_pool=True)
-    person = enrolled(host)
-    killed = kill_all_others(host)
-    step = person.auth.totp.verify(person.user_id, person.code())
-    kill_all_others(host)
-    status = person.auth.enrollment.status(person.user_id)
-
-    assert killed >= 1
-    assert person.row.last_step == step
-    assert status.enabled

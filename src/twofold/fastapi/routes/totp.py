@@ -21,6 +21,7 @@ from twofold.fastapi.openapi import CODE_REFUSED, problems
 from twofold.fastapi.proofs import HeaderOrBody, code_of
 from twofold.fastapi.requests import JsonBody
 from twofold.fastapi.schemas import CodeRequest, SetUpAnswer, SetUpRequest
+from twofold.service.totp import SetUp
 
 
 def add_totp_routes(router: APIRouter, host: Host, fresh: Guard) -> None:
@@ -52,17 +53,7 @@ def add_totp_routes(router: APIRouter, host: Host, fresh: Guard) -> None:
                 who.user_id, replace=body.replace, session_id=who.session_id, issuer=who.issuer, account=who.account
             ),
         )
-        return SetUpAnswer(
-            secret=begun.secret.base32,
-            otpauth_uri=begun.otpauth_uri,
-            qr_code=await on_a_core(lambda: begun.qr_code),
-            issuer=begun.issuer,
-            account=begun.account,
-            algorithm=begun.secret.algorithm,
-            digits=begun.secret.digits,
-            period=begun.secret.period,
-            expires_at=begun.expires_at,
-        )
+        return await on_a_core(lambda: _shown(begun))
 
     @router.post(
         "/verify",
@@ -85,3 +76,18 @@ def add_totp_routes(router: APIRouter, host: Host, fresh: Guard) -> None:
         return await host.started(
             current.sessions, confirmed.proved, host.enabled_model, enabled=True, backup_codes=codes
         )
+
+
+def _shown(begun: SetUp) -> SetUpAnswer:
+    """A set-up as it is shown, with its QR code drawn."""
+    return SetUpAnswer(
+        secret=begun.secret.base32,
+        otpauth_uri=begun.otpauth_uri,
+        qr_code=begun.qr_code,
+        issuer=begun.issuer,
+        account=begun.account,
+        algorithm=begun.secret.algorithm,
+        digits=begun.secret.digits,
+        period=begun.secret.period,
+        expires_at=begun.expires_at,
+    )
