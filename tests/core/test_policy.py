@@ -1,11 +1,12 @@
 """The numbers, against what the standards demand."""
 
-from dataclasses import FrozenInstanceError, fields
+from dataclasses import FrozenInstanceError, fields, replace
 from datetime import timedelta
 
 import pytest
 
-from twofold.core.policy import AAL2, PCI_DSS, PROFILES, RECOMMENDED
+from twofold.core.policy import AAL2, BOUNDS, PCI_DSS, PROFILE_BOUNDS, PROFILES, RECOMMENDED, checked_policy
+from twofold.errors import ConfigurationError
 
 profiles = pytest.mark.parametrize("policy", PROFILES.values(), ids=PROFILES)
 
@@ -86,7 +87,17 @@ def test_pci_dss_differs_in_what_it_demands_alone():
         one.name for one in fields(RECOMMENDED) if getattr(PCI_DSS, one.name) != getattr(RECOMMENDED, one.name)
     }
 
-    assert different == {"name", "first_wait_at", "first_wait", "one_count", "must_end_sessions", "session_idle"}
+    assert different == {
+        "name",
+        "first_wait_at",
+        "first_wait",
+        "one_count",
+        "must_end_sessions",
+        "session_idle",
+        "password_window",
+        "limits_fail_closed",
+        "addresses_kept",
+    }
 
 
 @profiles
@@ -109,3 +120,106 @@ def test_a_profile_cannot_be_changed_in_passing(policy):
         policy.cap = 10**6
 
     assert policy.cap == 100
+
+
+def outside(bounds):
+    """A number on each side of the bounds that is not within them."""
+    if isinstance(bounds.lowest, bool):
+        return [not bounds.lowest]
+    unit = timedelta(microseconds=1) if isinstance(bounds.lowest, timedelta) else 1
+    return [bounds.lowest - unit, bounds.highest + unit]
+
+
+EVERY_BOUND = [
+    pytest.param(replace(RECOMMENDED, name="mine"), name, value, id=f"any-{name}-{value}")
+    for name, bounds in BOUNDS.items()
+    for value in outside(bounds)
+] + [
+    pytest.param(PROFILES[profile], name, value, id=f"{profile}-{name}-{value}")
+    for profile, every in PROFILE_BOUNDS.items()
+    for name, bounds in every.items()
+    for value in outside(bounds)
+]
+
+
+@pytest.mark.parametrize(("policy", "name", "value"), EVERY_BOUND)
+def test_a_number_out_of_bounds_stops_the_start(policy, name, value):
+    """
+    A number that contradicts the standard whose name the policy bears, or would break what every policy keeps, is
+    refused, by its name.
+    """
+    with pytest.raises(ConfigurationError) as refused:
+        checked_policy(replace(policy, **{name: value}))
+
+    assert f"{name} is {value}, and must be from" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        pytest.param({"cap": 5}, id="cap"),
+        pytest.param({"first_wait": timedelta(minutes=31)}, id="waits"),
+        pytest.param({"session_idle": timedelta(minutes=60), "session_life": timedelta(minutes=59)}, id="idle"),
+        pytest.param({"session_life": timedelta(minutes=4), "session_idle": timedelta(minutes=4)}, id="fresh"),
+        pytest.param({"addresses_kept": timedelta(days=366)}, id="addresses"),
+        pytest.param({"address_failures": 9}, id="limits"),
+    ],
+)
+def test_numbers_that_contradict_each_other_stop_the_start(numbers):
+    """
+    Each number may be within its bounds, and the policy a contradiction all the same: one line says which.
+    """
+    with pytest.raises(ConfigurationError) as refused:
+        checked_policy(replace(RECOMMENDED, **numbers))
+
+    assert str(refused.value).startswith("policy: ")
+    assert " must " in str(refused.value)
+    assert "; " not in str(refused.value)
+
+
+def test_everything_that_is_wrong_is_told_at_once():
+    """
+    Who starts it again after each fault would need as many starts as there are faults.
+    """
+    with pytest.raises(ConfigurationError) as refused:
+        checked_policy(replace(PCI_DSS, digits=5, first_wait_at=11, one_count=False))
+
+    assert [name in str(refused.value) for name in ("digits", "first_wait_at", "one_count")] == [True] * 3
+
+
+@pytest.mark.parametrize("policy", [RECOMMENDED, PCI_DSS], ids=lambda policy: policy.name)
+def test_the_profiles_themselves_are_fit_to_start(policy):
+    """
+    What is offered can be taken.
+    """
+    assert checked_policy(policy) is policy
+
+
+def test_every_number_has_bounds():
+    """
+    No number can be set that nobody has looked at.
+    """
+    yes_or_no = {"one_count", "must_end_sessions", "phishing_resistant", "limits_fail_closed"}
+
+    assert {one.name for one in fields(RECOMMENDED)} == {"name"} | yes_or_no | set(BOUNDS)
+
+
+@profiles
+def test_passwords_are_limited_before_they_are_looked_at(policy):
+    """
+    Ten wrong passwords of an account and sixty from an address within 15 minutes; PCI DSS 4.0.1, 8.3.4: within 30.
+    """
+    minutes = 30 if policy is PCI_DSS else 15
+
+    assert (policy.password_failures, policy.address_failures) == (10, 60)
+    assert policy.password_window == timedelta(minutes=minutes)
+    assert policy.limits_fail_closed == (policy is not RECOMMENDED)
+
+
+@profiles
+def test_events_are_kept_for_a_year(policy):
+    """
+    PCI DSS 4.0.1, 10.5.1: twelve months, the origin with them (10.2.2); elsewhere an address goes after 90 days.
+    """
+    assert policy.events_kept == timedelta(days=365)
+    assert policy.addresses_kept == timedelta(days=365 if policy is PCI_DSS else 90)

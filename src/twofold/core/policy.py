@@ -37,6 +37,13 @@ class Policy:
         max_age: How old a second factor may be to count as fresh.
         session_idle: How long a session of the reference backend lives without a request (NIST SP 800-63B-4, 2.2.3).
         session_life: How long it lives at most (same place: 24 h).
+        password_failures: Wrong passwords of one account, known or not, within *password_window*; a further attempt is
+            refused before the password is looked at.
+        address_failures: Wrong passwords from one client address within *password_window*, over all accounts.
+        password_window: How long a wrong password counts.
+        limits_fail_closed: Nobody signs in while those counts are out of reach; otherwise each worker counts alone.
+        events_kept: How long an event is kept (PCI DSS 4.0.1, 10.5.1: twelve months).
+        addresses_kept: How long an event keeps its client address (GDPR 5(1)(c) and (e): no longer than needed).
         must_end_sessions: A host that cannot end its sessions is refused.
         phishing_resistant: A phishing-resistant factor must be on offer (NIST SP 800-63B-4, 2.2.2).
     """
@@ -58,6 +65,12 @@ class Policy:
     max_age: timedelta = timedelta(seconds=300)
     session_idle: timedelta = timedelta(minutes=60)
     session_life: timedelta = timedelta(hours=24)
+    password_failures: int = 10
+    address_failures: int = 60
+    password_window: timedelta = timedelta(minutes=15)
+    limits_fail_closed: bool = False
+    events_kept: timedelta = timedelta(days=365)
+    addresses_kept: timedelta = timedelta(days=90)
     must_end_sessions: bool = False
     phishing_resistant: bool = False
 
@@ -80,6 +93,7 @@ AAL2 = replace(
     name="aal2",
     must_end_sessions=True,  # NIST SP 800-63B-4, 5.1: a new session in place of the old one, which is dead
     phishing_resistant=True,  # 2.2.2
+    limits_fail_closed=True,  # 3.2.2: attempts are limited, also while the counts are out of reach
 )
 """For the verifier requirements of NIST SP 800-63B-4 at AAL2."""
 
@@ -91,22 +105,116 @@ PCI_DSS = replace(
     one_count=True,
     must_end_sessions=True,  # 8.2.5: access is revoked at once
     session_idle=timedelta(minutes=15),  # 8.2.8
+    password_window=timedelta(minutes=30),  # 8.3.4
+    limits_fail_closed=True,  # 8.3.4
+    addresses_kept=timedelta(days=365),  # 10.2.2 asks for the origin, 10.5.1 for twelve months
 )
 """For PCI DSS 4.0.1: ten failures of any kind lock the user for half an hour."""
 
 PROFILES = {profile.name: profile for profile in (RECOMMENDED, AAL2, PCI_DSS)}
 
 
+@dataclass(frozen=True)
+class Bounds:
+    """
+    Between what a number must lie, both included, and who says so.
+
+    Args:
+        source: The clause, or what would break.
+    """
+
+    lowest: float | timedelta
+    highest: float | timedelta
+    source: str
+
+    def fault_of(self, policy: Policy, name: str) -> str | None:
+        """What to write instead, where this number of *policy* lies outside."""
+        value = getattr(policy, name)
+        if self.lowest <= value <= self.highest:
+            return None
+        return f"{name} is {value}, and must be from {self.lowest} to {self.highest} ({self.source})"
+
+
+_ALL_COUNTS = 10**6
+_A_DAY, _A_SECOND, _FOR_EVER = timedelta(days=1), timedelta(seconds=1), timedelta(days=36_500)
+
+BOUNDS: dict[str, Bounds] = {
+    "secret_bytes": Bounds(16, 64, "RFC 4226, section 4, R6: at least 128 bits"),
+    "digits": Bounds(6, 8, "RFC 4226, section 5.3"),
+    "period": Bounds(1, 120, "NIST SP 800-63B-4, 3.1.4.1: a code changes at least every two minutes"),
+    "drift": Bounds(0, 2, "RFC 6238, section 5.2: a wider window is more to guess"),
+    "set_up_life": Bounds(_A_SECOND, timedelta(hours=1), "a set-up that is not finished expires"),
+    "first_wait_at": Bounds(1, 100, "NIST SP 800-63B-4, 3.2.2"),
+    "first_wait": Bounds(_A_SECOND, _A_DAY, "a wait holds guesses back"),
+    "longest_wait": Bounds(_A_SECOND, _A_DAY, "a wait is no lock for ever"),
+    "cap": Bounds(1, 100, "NIST SP 800-63B-4, 3.2.2: at most 100 failures in a row"),
+    "backup_codes": Bounds(1, 100, "each costs 24 characters of a page, and a comparison"),
+    "sign_in_life": Bounds(_A_SECOND, timedelta(minutes=10), "what a right password opens is not left lying about"),
+    "pending_sign_ins": Bounds(1, 1000, "rows of one user"),
+    "max_age": Bounds(_A_SECOND, _A_DAY, "a second factor is fresh for a while"),
+    "session_idle": Bounds(timedelta(minutes=1), _A_DAY, "NIST SP 800-63B-4, 2.2.3"),
+    "session_life": Bounds(timedelta(minutes=1), timedelta(days=400), "NIST SP 800-63B-4, 2.2.3: there is a limit"),
+    "password_failures": Bounds(1, 100, "NIST SP 800-63B-4, 3.2.2"),
+    "address_failures": Bounds(1, _ALL_COUNTS, "a limit"),
+    "password_window": Bounds(_A_SECOND, _A_DAY, "what is counted is forgotten again"),
+    "events_kept": Bounds(_A_DAY, _FOR_EVER, "who is told of an attack a day later must find it"),
+    "addresses_kept": Bounds(timedelta(0), _FOR_EVER, "none is kept longer than its event"),
+}
+"""What every policy keeps."""
+
+PROFILE_BOUNDS: dict[str, dict[str, Bounds]] = {
+    AAL2.name: {
+        "session_idle": Bounds(timedelta(minutes=1), timedelta(hours=1), "NIST SP 800-63B-4, 2.2.3"),
+        "session_life": Bounds(timedelta(minutes=1), _A_DAY, "NIST SP 800-63B-4, 2.2.3"),
+        "must_end_sessions": Bounds(True, True, "NIST SP 800-63B-4, 5.1"),  # noqa: FBT003 - from and to
+        "phishing_resistant": Bounds(True, True, "NIST SP 800-63B-4, 2.2.2"),  # noqa: FBT003 - from and to
+        "limits_fail_closed": Bounds(True, True, "NIST SP 800-63B-4, 3.2.2"),  # noqa: FBT003 - from and to
+    },
+    PCI_DSS.name: {
+        "first_wait_at": Bounds(1, 10, "PCI DSS 4.0.1, 8.3.4"),
+        "first_wait": Bounds(timedelta(minutes=30), _A_DAY, "PCI DSS 4.0.1, 8.3.4"),
+        "one_count": Bounds(True, True, "PCI DSS 4.0.1, 8.3.4: the user is locked"),  # noqa: FBT003 - from and to
+        "password_failures": Bounds(1, 10, "PCI DSS 4.0.1, 8.3.4"),
+        "password_window": Bounds(timedelta(minutes=30), _A_DAY, "PCI DSS 4.0.1, 8.3.4"),
+        "limits_fail_closed": Bounds(True, True, "PCI DSS 4.0.1, 8.3.4"),  # noqa: FBT003 - from and to
+        "must_end_sessions": Bounds(True, True, "PCI DSS 4.0.1, 8.2.5"),  # noqa: FBT003 - from and to
+        "session_idle": Bounds(timedelta(minutes=1), timedelta(minutes=15), "PCI DSS 4.0.1, 8.2.8"),
+        "events_kept": Bounds(timedelta(days=365), _FOR_EVER, "PCI DSS 4.0.1, 10.5.1"),
+    },
+}
+"""What a policy keeps beyond that, which bears the name of a standard."""
+
+
 def checked_policy(policy: Policy) -> Policy:
     """
-    A policy that this version can keep.
+    A policy that contradicts neither itself nor the standard whose name it bears, and that this version can keep.
 
     Raises:
-        ConfigurationError: It needs a phishing-resistant factor on offer, and there is none yet.
+        ConfigurationError: Everything that is wrong with it, each with what to write and who says so.
     """
+    bounds = [*BOUNDS.items(), *PROFILE_BOUNDS.get(policy.name, {}).items()]
+    faults = [fault for name, bound in bounds if (fault := bound.fault_of(policy, name))]
+    faults += [fault for holds, fault in _contradictions(policy) if not holds]
     if policy.phishing_resistant:
-        raise ConfigurationError(
-            "policy: this profile needs a phishing-resistant factor on offer, which this version does not have; "
-            f"take {RECOMMENDED.name} or {PCI_DSS.name}."
+        faults.append(
+            "this profile needs a phishing-resistant factor on offer, which this version does not have; "
+            f"take {RECOMMENDED.name} or {PCI_DSS.name}"
         )
+    if faults:
+        raise ConfigurationError(f"policy: {'; '.join(faults)}.")
     return policy
+
+
+def _contradictions(policy: Policy) -> list[tuple[bool, str]]:
+    """What of a policy must hold between its own numbers, and what to say where it does not."""
+    return [
+        (policy.first_wait_at < policy.cap, "the first wait must come before the cap"),
+        (policy.first_wait <= policy.longest_wait, "the first wait must not be longer than the longest"),
+        (policy.session_idle <= policy.session_life, "a session must not lie idle for longer than it lives"),
+        (policy.max_age <= policy.session_life, "a second factor must not be fresh for longer than its session lives"),
+        (policy.addresses_kept <= policy.events_kept, "no client address must be kept for longer than its event"),
+        (
+            policy.password_failures <= policy.address_failures,
+            "one address must be allowed the wrong passwords of one account",
+        ),
+    ]
