@@ -210,3 +210,59 @@ def test_the_count_is_that_of_the_failures_since_the_last_success(happenings, po
             expected[one] = 0 if right else expected[one] + 1
 
     assert expected == {factor: attempts.failures_of(factor, policy) for factor in Factor}
+
+
+def test_wrong_passwords_count_where_there_is_one_count():
+    """
+    PCI DSS 4.0.1, 8.3.4: nine wrong passwords and a wrong code of any kind are ten failures; elsewhere a wrong password
+    is no failure of the second factor (G4).
+    """
+    attempts = {policy.name: Attempts() for policy in (RECOMMENDED, PCI_DSS)}
+    for policy in (RECOMMENDED, PCI_DSS):
+        for _ in range(9):
+            attempts[policy.name] = attempts[policy.name].password_failed(NOON, policy)
+        attempts[policy.name] = attempts[policy.name].failed(TOTP, NOON, policy)
+
+    assert attempts["recommended"].failures == {"totp": 1}
+    assert attempts["recommended"].wait_of_user(NOON, RECOMMENDED) is None
+    assert attempts["pci_dss"].wait_of_user(NOON, PCI_DSS) == NOON + timedelta(minutes=30)
+    assert attempts["pci_dss"].wait_of_user(NOON + timedelta(minutes=30), PCI_DSS) is None
+
+
+@pytest.mark.parametrize("factor", Factor)
+def test_wrong_passwords_kill_no_factor(factor):
+    """
+    NIST SP 800-63B-4, 3.2.2, counts for the cap what failed of the authenticator itself: who knows but an address makes
+    its owner wait, and never enroll anew.
+    """
+    attempts = Attempts()
+    for _ in range(200):
+        attempts = attempts.password_failed(NOON, PCI_DSS)
+    almost = after_failures(TOTP, 99, PCI_DSS, attempts)
+
+    assert [one.capped(factor, PCI_DSS) for one in (attempts, almost)] == [False, False]
+    assert almost.failed(BACKUP_CODE, NOON, PCI_DSS).capped(factor, PCI_DSS)
+
+
+@pytest.mark.parametrize("factor", Factor)
+def test_a_success_forgets_the_wrong_passwords_too(factor):
+    """
+    The one count begins again as a whole, so that no failure of the past hides one of the future from the cap.
+    """
+    attempts = Attempts()
+    for _ in range(50):
+        attempts = attempts.password_failed(NOON, PCI_DSS)
+    attempts = attempts.succeeded(factor, PCI_DSS)
+
+    assert attempts == Attempts()
+    assert after_failures(TOTP, 100, PCI_DSS, attempts).capped(TOTP, PCI_DSS)
+
+
+def test_a_right_password_resets_the_one_count_and_no_other():
+    """
+    NIST SP 800-63B-4, 3.2.2: what is reset is what was used; nobody resets the count of an app with a password alone.
+    """
+    attempts = after_failures(TOTP, 4, RECOMMENDED)
+
+    assert attempts.password_sufficed(RECOMMENDED) is attempts
+    assert after_failures(TOTP, 4, PCI_DSS).password_sufficed(PCI_DSS) == Attempts()

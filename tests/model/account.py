@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.model.numbers import BACKUP_CODE, SET_UP_LIFE, SKEW, TOTP, Profile, Told, code_of, step_at, told
+from tests.model.numbers import BACKUP_CODE, PASSWORDS, SET_UP_LIFE, SKEW, TOTP, Profile, Told, code_of, step_at, told
 
 
 @dataclass
@@ -87,6 +87,11 @@ class Account:
     def keep(self, value: object) -> Kept:
         return Kept(value, self.ring.writing)
 
+    @property
+    def wrong_passwords(self) -> int:
+        """How many failures of the one count were passwords."""
+        return self.failures.get(PASSWORDS, 0)
+
     def count_of(self, factor: str) -> str:
         return "everything" if self.profile.one_count else factor
 
@@ -95,7 +100,8 @@ class Account:
         return self.profile.one_count or factor == TOTP
 
     def is_capped(self, factor: str) -> bool:
-        return self.failures.get(self.count_of(factor), 0) >= self.profile.cap
+        """Wrong passwords make one wait, and kill no factor."""
+        return self.failures.get(self.count_of(factor), 0) - self.wrong_passwords >= self.profile.cap
 
     def waits(self, factor: str, at: datetime) -> datetime | None:
         """A wait longer than the longest was set by a clock that was ahead, and holds nobody."""
@@ -111,9 +117,30 @@ class Account:
         if wait is not None and self.may_wait(factor):
             self.wait_until = at + wait
 
+    def user_waits(self, at: datetime) -> bool:
+        """Where there is one count, a wait holds back the password too, right or wrong."""
+        if not self.profile.one_count or self.waits(TOTP, at) is None:
+            return False
+        self.events.append(("password_refused", "locked", None))
+        return True
+
+    def check_password(self, at: datetime, *, right: bool) -> Told:
+        if not self.profile.one_count:
+            return told("ok" if right else "sign-in-failed")
+        if self.user_waits(at):
+            return told("sign-in-failed")
+        if right:
+            return told("ok")
+        self.fail(TOTP, at)
+        self.failures[PASSWORDS] = self.wrong_passwords + 1
+        self.events.append(("password_refused", "sign-in-failed", None))
+        return told("sign-in-failed")
+
     def succeed(self, factor: str) -> None:
         """A count is reset only by success of its own factor."""
         self.failures.pop(self.count_of(factor), None)
+        if self.profile.one_count:
+            self.failures.pop(PASSWORDS, None)
         if self.may_wait(factor):
             self.wait_until = None
 

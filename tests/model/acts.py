@@ -42,7 +42,11 @@ def burn(who: Account, text: str, at: datetime) -> Told:
 
 def begin(who: Account, token: str, at: datetime) -> Told:
     """The right password; *token* names the pending sign-in, where there is to be one."""
+    if who.user_waits(at):
+        return told("sign-in-failed")
     if who.live is None:
+        if who.profile.one_count:
+            who.succeed(TOTP)
         who.events.append(("signed_in", "success", None))
         return proved(who, None, at)
     if who.methods_need_a_key():
@@ -58,6 +62,8 @@ def begin_with_code(who: Account, text: str, at: datetime) -> Told:
     """Password and code in one: nothing is pending. Without a factor the code is not looked at."""
     if who.live is None:
         return begin(who, "", at)
+    if who.user_waits(at):
+        return told("sign-in-failed")
     answer = who.prove(TOTP, text, at, "signed_in")
     return proved(who, TOTP, at) if answer.slug == "ok" else answer
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 TOTP, BACKUP_CODE = "totp", "backup_code"
+PASSWORDS = "passwords"
 PERIOD = 30
 SIGN_IN_LIFE = timedelta(minutes=5)
 SET_UP_LIFE = timedelta(minutes=10)

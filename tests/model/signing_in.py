@@ -35,6 +35,17 @@ class SigningIn(Steps):
         elif result is not None:
             world.proved(user, result, None)
 
+    @rule(user=users, right=st.booleans(), times=st.sampled_from([1, 2, 5, 10]))
+    def check_password(self, user, right, times):
+        """Wrong passwords, which count where there is one count, and then perhaps the right one."""
+        world, account = self.world, self.world.accounts[user]
+        for is_right in [*[False] * times, *[True] * right]:
+            world.agree(
+                user,
+                lambda: self.auth.sign_in.password_checked(world.ids[user], right=is_right),  # noqa: B023
+                lambda _: account.check_password(world.at, right=is_right),  # noqa: B023
+            )
+
     @rule(user=users, times=st.sampled_from([2, 2, 2, 51]))
     def begin_often(self, user, times):
         """More pending sign-ins than may live side by side; no two at one moment, so that the oldest is known."""

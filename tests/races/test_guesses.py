@@ -85,6 +85,28 @@ def test_one_count_over_all_factors(crew: Crew, place: Place, people: People):
     assert person.enrollment.attempts.failures == {"all": 10}
 
 
+def test_passwords_have_the_same_count(crew: Crew, place: Place, people: People):
+    """
+    Where the policy has one count, of wrong passwords and wrong codes at one moment ten are told so in all, and of the
+    passwords behind them not even the right ones.
+    """
+    person = people.enrolled()
+    moves = [
+        *(move(_check, person.user_id, False, policy=PCI_DSS) for _ in range(20)),
+        *(move("verify_totp_code", person.user_id, code.text, policy=PCI_DSS) for code in person.wrong_codes(20)),
+    ]
+    crew.race(place, moves)
+
+    late = crew.race(place, [move(_check, person.user_id, True, policy=PCI_DSS) for _ in range(8)])
+
+    assert person.enrollment.attempts.failures["all"] == 10
+    assert told(late) == {"sign-in-failed": 8}
+
+
+def _check(auth: TwoFactorAuth, user_id: int, right: bool) -> None:
+    auth.sign_in.password_checked(user_id, right=right)
+
+
 def test_the_cap_is_reached_once(crew: Crew, place: Place, people: People):
     """
     Of a hundred and twenty wrong backup codes a hundred are told so; the others find the factor switched off.

@@ -1,6 +1,7 @@
 """The account: register, sign in, sessions, password, leaving."""
 
 import re
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Db
 from app.models.user import (
@@ -19,13 +21,13 @@ from app.models.user import (
     password_faults,
 )
 from app.utils.two_factor_auth import CurrentRow, Token, TokenSessions, token_sessions
-from twofold import Assurance
+from twofold import Assurance, TwoFactorAuth
 from twofold.errors import Forbidden, InvalidRequest, NotFound, NotSignedIn, SignInFailed, StepUpRequired, Unavailable
 from twofold.fastapi import TwoFactor
 from twofold.fastapi.cores import on_a_core
 from twofold.fastapi.host import CurrentSession
 from twofold.fastapi.openapi import CODE_REFUSED, problems
-from twofold.fastapi.requests import JsonBody, TwofoldRoute
+from twofold.fastapi.requests import JsonBody, TwofoldRoute, client_address
 from twofold.fastapi.schemas import Strict
 from twofold.fastapi.sessions import CheckedPassword
 
@@ -100,21 +102,41 @@ class Sessions(BaseModel):
     next_cursor: int | None = Field(description="For `?cursor=`, where there are more.")
 
 
-async def verify_password(db: Db, password: str, **user: str | int) -> CheckedPassword:
-    """Whose password this is; `SignInFailed`, in the same time, for unknown and wrong."""
-    found = (await db.execute(select(User.id, User.hashed_password, User.twofa_epoch).filter_by(**user))).first()
-    await db.rollback()  # The connection goes back before the hash takes its time.
-    # A hash of another kind, as an older application may have left it, opens for nobody.
-    known = found.hashed_password if found and is_hash(found.hashed_password) else DUMMY_HASH
-    if not await on_a_core(lambda: PASSWORDS.verify(password, known)) or found is None or known is DUMMY_HASH:
-        raise SignInFailed
-    return CheckedPassword(found.id, found.twofa_epoch)
+@dataclass(frozen=True)
+class Passwords:
+    """The passwords of the application, for one request."""
+
+    request: Request
+    db: AsyncSession
+
+    async def check(self, password: str, **user: str | int) -> CheckedPassword:
+        """Whose password this is; `SignInFailed`, in the same time, for unknown and wrong."""
+        auth: TwoFactorAuth = self.request.app.state.two_factor.auth
+        columns = (User.id, User.hashed_password, User.twofa_epoch)
+        found = (await self.db.execute(select(*columns).filter_by(**user))).first()
+        await self.db.rollback()  # The connection goes back before the hash takes its time.
+        # A hash of another kind, as an older application may have left it, opens for nobody.
+        known = found.hashed_password if found and is_hash(found.hashed_password) else DUMMY_HASH
+        right = await on_a_core(lambda: PASSWORDS.verify(password, known)) and known is not DUMMY_HASH
+        if found is None:
+            raise SignInFailed
+        address = client_address(self.request)
+        await auth.run(lambda auth: auth.sign_in.password_checked(found.id, right=right), client_address=address)
+        return CheckedPassword(found.id, found.twofa_epoch)
 
 
-async def check_password(body: GivenCredentials, db: Db) -> CheckedPassword:
+async def passwords_of(request: Request, db: Db) -> Passwords:
+    """The same as a dependency."""
+    return Passwords(request, db)
+
+
+GivenPasswords = Annotated[Passwords, Depends(passwords_of)]
+
+
+async def check_password(body: GivenCredentials, passwords: GivenPasswords) -> CheckedPassword:
     """Whose credentials these are, for the library."""
     # Not every database can be asked for a control character; no address has one.
-    return await verify_password(db, body.password, email=body.address if body.address.isprintable() else "")
+    return await passwords.check(body.password, email=body.address if body.address.isprintable() else "")
 
 
 async def register(
@@ -214,7 +236,7 @@ def add_account_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
     @router.post("/password", summary="Change the password", status_code=204, dependencies=ask, responses=told)
     async def change_password(
         db: Db,
-        row: CurrentRow,
+        passwords: GivenPasswords,
         body: Annotated[PasswordChange, Depends(JsonBody(PasswordChange))],
         current: Current,
         sessions: Annotated[TokenSessions, Depends(token_sessions)],
@@ -222,8 +244,8 @@ def add_account_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
         """All sessions end, this one too: sign in with the new password."""
         if errors := password_faults(body.new_password, "new_password"):
             raise InvalidRequest(errors=errors)
-        user_id, epoch = row.user_id, current.state.epoch
-        await verify_password(db, body.current_password, id=user_id)
+        user_id, epoch = current.user_id, current.state.epoch
+        await passwords.check(body.current_password, id=user_id)
         new_hash = await on_a_core(lambda: PASSWORDS.hash(body.new_password))
         # Owed before the change, so that sessions end also if this process dies after it, and only if nothing changed
         # since this request was let in; raised again after it, for what began in between with the old password.
@@ -235,11 +257,11 @@ def add_account_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
 
     @router.delete("/account", summary="Leave", status_code=204, dependencies=ask, responses=told)
     async def leave(
-        db: Db, row: CurrentRow, body: Annotated[Leaving, Depends(JsonBody(Leaving))], current: Current
+        db: Db, passwords: GivenPasswords, body: Annotated[Leaving, Depends(JsonBody(Leaving))], current: Current
     ) -> None:
         """Deletes the account and everything that is kept about it."""
-        user_id, epoch = row.user_id, current.state.epoch
-        await verify_password(db, body.password, id=user_id)
+        user_id, epoch = current.user_id, current.state.epoch
+        await passwords.check(body.password, id=user_id)
         # As above; and nothing is taken away before the account itself is.
         await auth.run(lambda auth: auth.password_changed(user_id, end_sessions=True, epoch=epoch))
         await db.execute(delete(UserSession).filter_by(user_id=user_id))

@@ -10,6 +10,9 @@ from twofold.core.policy import Policy
 ALL_FACTORS = "all"
 """The name of the one count of a policy that has only one."""
 
+PASSWORDS = "passwords"
+"""The name of that part of the one count which wrong passwords made."""
+
 
 def wait_after(failures: int, policy: Policy) -> timedelta:
     """How long to wait after so many failures in a row: nothing, then doubling up to the longest wait (G4)."""
@@ -48,8 +51,13 @@ class Attempts:
         return self.failures.get(count_of(factor, policy), 0)
 
     def capped(self, factor: Factor, policy: Policy) -> bool:
-        """Whether *factor* is dead until enrolled anew."""
-        return self.failures_of(factor, policy) >= policy.cap
+        """
+        Whether *factor* is dead until enrolled anew (NIST SP 800-63B-4, 3.2.2: after failures of this factor).
+
+        A wrong password is none of its failures: whoever knows an address could kill a phone with it.
+        """
+        passwords = self.failures.get(PASSWORDS, 0) if policy.one_count else 0
+        return self.failures_of(factor, policy) - passwords >= policy.cap
 
     def wait_of(self, factor: Factor, at: datetime, policy: Policy) -> datetime | None:
         """Until when *factor* must wait at the moment *at*, if it must."""
@@ -66,11 +74,28 @@ class Attempts:
             return counted
         return replace(counted, locked_until=at + wait)
 
+    def wait_of_user(self, at: datetime, policy: Policy) -> datetime | None:
+        """Until when nobody signs in as this user at all, where there is one count."""
+        return self.wait_of(Factor.TOTP, at, policy) if policy.one_count else None
+
+    def password_failed(self, at: datetime, policy: Policy) -> "Attempts":
+        """A wrong password: one more on the one count, where there is one (PCI DSS 4.0.1, 8.3.4)."""
+        if not policy.one_count:
+            return self
+        counted = self.failed(Factor.TOTP, at, policy)  # of whichever factor: the count is the same
+        passwords = self.failures.get(PASSWORDS, 0) + 1
+        return replace(counted, failures={**counted.failures, PASSWORDS: passwords})
+
+    def password_sufficed(self, policy: Policy) -> "Attempts":
+        """Somebody without a second factor has signed in: the one count, where there is one, begins again."""
+        return self.succeeded(Factor.TOTP, policy) if policy.one_count else self
+
     def renewed(self, factor: Factor, policy: Policy) -> "Attempts":
         """*factor* was enrolled anew: a count of its own begins again; the one count of all factors does not."""
         return self if policy.one_count else self.succeeded(factor, policy)
 
     def succeeded(self, factor: Factor, policy: Policy) -> "Attempts":
         """A success of *factor*: its own count begins again, no other (NIST SP 800-63B-4, 3.2.2)."""
-        others = {name: count for name, count in self.failures.items() if name != count_of(factor, policy)}
+        own = {count_of(factor, policy)} | ({PASSWORDS} if policy.one_count else set())
+        others = {name: count for name, count in self.failures.items() if name not in own}
         return Attempts(others, None if waits(factor, policy) else self.locked_until)

@@ -19,6 +19,7 @@ class EventKind(StrEnum):
     SECOND_FACTOR_DISABLED = "second_factor_disabled"
     BACKUP_CODES_REGENERATED = "backup_codes_regenerated"
     PASSWORD_ACCEPTED = "password_accepted"  # noqa: S105 - the name of an event
+    PASSWORD_REFUSED = "password_refused"  # noqa: S105 - the name of an event
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - the name of an event
     SIGNED_IN = "signed_in"
     STEPPED_UP = "stepped_up"

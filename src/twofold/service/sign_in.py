@@ -1,14 +1,14 @@
 """Signing in: after the right password, the second factor."""
 
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from twofold.core.enrollment import Enrollment, Judgement, Typed
 from twofold.core.events import EventKind
 from twofold.core.sign_in import PendingSignIn, SignInState
 from twofold.core.totp import typed_code
-from twofold.errors import SignInTokenDead, UnknownUser
+from twofold.errors import Locked, SignInFailed, SignInTokenDead, UnknownUser
 from twofold.service.context import Context, Scope, token_hash
 from twofold.service.ports import UserId
 from twofold.service.proofs import decide, proof_of
@@ -41,6 +41,39 @@ class SignIn:
 
     context: Context
 
+    def password_checked(self, user_id: UserId, *, right: bool) -> None:
+        """
+        Say whether a password was right; where everything has one count, a wrong one is counted.
+
+        Of a burst of guesses exactly as many are told as the policy allows (PCI DSS 4.0.1, 8.3.4): while the user
+        waits, the right password is refused as a wrong one is.
+
+        Raises:
+            SignInFailed: It was wrong, or the user waits, or is gone.
+        """
+        if not self.context.policy.one_count:
+            if not right:
+                raise SignInFailed
+            return
+
+        def work(scope: Scope) -> bool:
+            enrollment = scope.lock(user_id)
+            if _waits(scope, enrollment):
+                return False
+            if not right:
+                counted = enrollment.attempts.password_failed(scope.at, self.context.policy)
+                scope.tx.save(replace(enrollment, attempts=counted))
+                scope.record(EventKind.PASSWORD_REFUSED, SignInFailed.slug)
+            return right
+
+        try:
+            # Told out here, where the attempt is already safe in the store.
+            told = self.context.transact(work)
+        except UnknownUser:
+            told = False
+        if not told:
+            raise SignInFailed
+
     def begin(
         self, user_id: UserId, code: str | None = None, *, epoch: int | None = None
     ) -> Proved | SecondFactorPending:
@@ -57,18 +90,20 @@ class SignIn:
 
         Raises:
             SignInTokenDead: Factor or password changed since the password was read.
+            SignInFailed: Everything has one count, and the user waits.
             UnknownUser: There is no such user.
             MalformedCode: *code* was needed and cannot be one.
             ProofRefused: *code* was not accepted; a wrong one is counted.
         """
 
-        def work(scope: Scope) -> Proved | SecondFactorPending | Judgement:
+        def work(scope: Scope) -> Proved | SecondFactorPending | Judgement | None:
             enrollment = scope.lock(user_id)
             if epoch is not None and epoch != enrollment.epoch:
                 raise SignInTokenDead
+            if _waits(scope, enrollment):
+                return None
             if not enrollment.enabled:
-                scope.record(EventKind.SIGNED_IN)
-                return Proved.by_password(enrollment, scope.at)
+                return self._signed_in(scope, enrollment)
             if code is None:
                 scope.record(EventKind.PASSWORD_ACCEPTED)
                 return self._pending(scope, enrollment)
@@ -76,7 +111,16 @@ class SignIn:
             return decide(scope, enrollment, proof_of(scope, enrollment, typed), done=EventKind.SIGNED_IN)
 
         result = self.context.transact(work)
+        if result is None:
+            raise SignInFailed
         return Proved.by(result) if isinstance(result, Judgement) else result
+
+    def _signed_in(self, scope: Scope, enrollment: Enrollment) -> Proved:
+        attempts = enrollment.attempts.password_sufficed(self.context.policy)
+        if attempts != enrollment.attempts:
+            scope.tx.save(replace(enrollment, attempts=attempts))
+        scope.record(EventKind.SIGNED_IN)
+        return Proved.by_password(enrollment, scope.at)
 
     def _pending(self, scope: Scope, enrollment: Enrollment) -> SecondFactorPending:
         token, policy = secrets.token_urlsafe(TOKEN_BYTES), self.context.policy
@@ -117,3 +161,11 @@ class SignIn:
             return judgement
 
         return Proved.by(self.context.transact(work))
+
+
+def _waits(scope: Scope, enrollment: Enrollment) -> bool:
+    """Whether nobody signs in as this user for now; a password that came meanwhile is an event, and counts nothing."""
+    if enrollment.attempts.wait_of_user(scope.at, scope.context.policy) is None:
+        return False
+    scope.record(EventKind.PASSWORD_REFUSED, Locked.slug)
+    return True
