@@ -30,11 +30,13 @@ echo "$(($(cat "$CLOCK") + $1))" >"$CLOCK.next" && mv "$CLOCK.next" "$CLOCK"
 def answers_in(text: str) -> Iterator[Any]:
     """What was printed: JSON as its value, other lines as they are."""
     while text := text.lstrip():
+        line = text.splitlines()[0]
         try:
             value, end = json.JSONDecoder().raw_decode(text)
         except ValueError:
-            value = text.splitlines()[0]
-            end = len(value)
+            value, end = line, len(line)
+        if text[end : end + 1].strip():  # a line that only begins like a number, as a key may
+            value, end = line, len(line)
         yield value
         text = text[end:]
 

@@ -42,6 +42,13 @@ def serving(settings: Settings, clock: Clock | None = None) -> Iterator[str]:
     app = create_app(settings)
     if clock is not None:
         app.state.two_factor.auth.clock = clock
+    with listening(app) as address:
+        yield address
+
+
+@contextmanager
+def listening(app: FastAPI) -> Iterator[str]:
+    """The address of an application that serves in a thread, on a free port."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         with _running(app, listener):

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.story.desk import answers_in
+
 ROOT = Path(__file__).parents[2]
 DECISIONS = sorted((ROOT / "docs" / "adr").glob("*.md"))
 GLOSSARY = (ROOT / "docs" / "glossary.md").read_text()
@@ -71,3 +73,10 @@ def test_each_link_leads_somewhere():
 
     assert [(path.name, link) for path, link in links if not (path.parent / link).exists()] == []
     assert links
+
+
+def test_what_begins_like_a_number_is_a_line():
+    """
+    What a command prints is read as JSON where it is JSON to its end: a random key may begin with a digit.
+    """
+    assert list(answers_in('200\n7abc=\n-1x\n{"a": 1}\n{\n "b": 2\n}\n')) == [200, "7abc=", "-1x", {"a": 1}, {"b": 2}]

@@ -2,7 +2,7 @@
 
 import re
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from cryptography.fernet import Fernet
 
 from app.main import create_app
 from tests.backend.old_tables import ANN, OldDatabase, Running, old_database, running
-from tests.story.desk import Desk, answers_in
+from tests.story.desk import Desk
+from tests.story.documents import FENCED, fits, story_of
 from tests.story.live import serving, settings_in
 from twofold import PCI_DSS, RECOMMENDED, KeyRing, Policy, settings
 from twofold.fastapi.errors import KINDS
@@ -22,49 +23,7 @@ from twofold.testing import Phone, enroll
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "backend" / "2FA_SETUP_GUIDE.md").read_text()
 KEY, NEW_KEY = (Fernet.generate_key().decode() for _ in range(2))
-FENCED = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-
-
-@dataclass
-class Block:
-    """A block of commands, and what the guide shows of its answers."""
-
-    line: int
-    command: str
-    shown: list[Any] = field(default_factory=list)
-
-
-def story() -> list[Block]:
-    blocks = list[Block]()
-    for fenced in FENCED.finditer(GUIDE):
-        kind, text = fenced.groups()
-        if kind == "sh":
-            blocks.append(Block(GUIDE.count("\n", 0, fenced.start()) + 1, text))
-        elif kind in {"json", "text"}:
-            blocks[-1].shown += answers_in(text)
-    return blocks
-
-
-STORY = story()
-
-
-def fits(shown: Any, came: Any) -> bool:
-    """Whether an answer is the one that is shown: `...` stands for anything, and at the end of a list for its rest."""
-    match shown:
-        case "...":
-            return True
-        case str():
-            form = re.escape(shown).replace(re.escape("..."), ".*")
-            return isinstance(came, str) and re.fullmatch(form, came, re.DOTALL) is not None
-        case dict():
-            same = isinstance(came, dict) and list(shown) == list(came)
-            return same and all(fits(value, came[name]) for name, value in shown.items())
-        case [*first, "..."]:
-            return isinstance(came, list) and len(came) > len(first) and all(map(fits, first, came))
-        case list():
-            return isinstance(came, list) and len(came) == len(shown) and all(map(fits, shown, came))
-        case _:
-            return type(shown) is type(came) and shown == came
+STORY = story_of(GUIDE)
 
 
 @pytest.fixture(scope="module")
