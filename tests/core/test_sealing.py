@@ -387,3 +387,44 @@ def test_a_user_id_has_one_text(user, text):
     The text to which a value is bound is the same on every database and in every release.
     """
     assert text == user_text(user)
+
+
+numbers = st.integers(0, 2**64 - 1)
+
+
+@given(number=numbers, user=users)
+def test_a_name_of_a_row_leads_back(number, user):
+    """
+    The name of a row leads back to its number, on every ring that has its key, and is the same each time.
+    """
+    name = RING.name_of(number, user)
+
+    assert KeyRing([OTHER_KEY, KEY]).number_of(name, user) == number
+    assert RING.name_of(number, user) == name
+
+
+@given(number=numbers, user=users, other=users)
+def test_a_name_of_a_row_is_its_users_and_keys(number, user, other):
+    """
+    The name of a row is none for another user, nor under another key, and tells nothing of its number: that of the
+    next row has nothing in common with it.
+    """
+    name = RING.name_of(number, user)
+    for ring, owned_by in [(RING, other), (KeyRing([OTHER_KEY]), user)]:
+        if ring is not RING or user_text(other) != user_text(user):
+            with pytest.raises(ValueError):  # noqa: PT011 - that is all it says
+                ring.number_of(name, owned_by)
+    alike = sum(one == another for one, another in zip(name, RING.name_of(number ^ 1, user), strict=True))
+
+    assert alike < len(name) // 2
+
+
+@pytest.mark.parametrize("name", ["", "=", "A", "AAAA", "x" * 24, "A" * 31 + "B", "A" * 64, "1", "\x00", "ä" * 32])
+def test_what_is_no_name_of_a_row(name):
+    """
+    What was never a name of a row leads nowhere, nor does one that is spelled otherwise.
+    """
+    spelled_otherwise = RING.name_of(1, 7) + "\n"
+    for text in (name, spelled_otherwise):
+        with pytest.raises(ValueError):  # noqa: PT011 - that is all it says
+            RING.number_of(text, 7)

@@ -4,11 +4,15 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Self
 
 from twofold.core.factors import Factor
 
 SUCCESS = "success"
 """The outcome of what went well; any other outcome is the slug of an error."""
+
+UNREADABLE = "unreadable"
+"""What stands in place of its kind where a stored event cannot be read."""
 
 
 class EventKind(StrEnum):
@@ -45,3 +49,27 @@ class Event:
     outcome: str = SUCCESS
     factor: Factor | None = None
     client_address: str | None = None
+
+
+@dataclass(frozen=True)
+class RecordedEvent:
+    """
+    An event of one user as it stands in the store; its words are texts, for another version may have written them.
+
+    Args:
+        number: Grows with each event of any user. Not to be shown: it tells how much others do.
+        kind: `unreadable` where the row is damaged; nothing else is then told of it.
+    """
+
+    number: int
+    kind: str
+    moment: datetime | None = None
+    outcome: str | None = None
+    factor: str | None = None
+    client_address: str | None = None
+
+    @classmethod
+    def of(cls, number: int, event: Event) -> Self:
+        """An event that was recorded under this number."""
+        factor = event.factor.value if event.factor else None
+        return cls(number, event.kind.value, event.moment, event.outcome, factor, event.client_address)

@@ -14,6 +14,9 @@ MAX_LABEL_CHARACTERS = 128
 MAX_ISSUER_ENCODED = 300
 """Characters of a percent-encoded issuer: twice it and any account fit the largest QR code (ISO/IEC 18004: 2331)."""
 
+EVENTS_A_PAGE = 50
+"""Events on one page of a person's own view, as many as sessions: what is looked through at one go."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:

@@ -11,12 +11,13 @@ import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -28,6 +29,8 @@ Sealed = NewType("Sealed", str)
 VERSION = "v1"
 KEY_BYTES = 32
 KEY_ID_BYTES = 8
+NAME_KEY_BYTES = 64  # AES-256-SIV (RFC 5297, 2.1) takes two keys.
+NUMBER_BYTES = 8
 NONCE_BYTES = 12  # NIST SP 800-38D, 8.2.2: 96 random bits, for at most 2**32 values under one key.
 EXAMPLE_KEY = "dHdvZm9sZC1leGFtcGxlLWtleS1kby1ub3QtdXNlISE="
 """The key that the documentation shows; refused."""
@@ -54,6 +57,7 @@ def user_text(user_id: Hashable) -> str:
 class _Key:
     id: str
     cipher: AESGCM = field(repr=False)
+    names: AESSIV = field(repr=False)
 
 
 class KeyRing:
@@ -122,6 +126,28 @@ class KeyRing:
         except (InvalidTag, ValueError):
             raise CannotOpen from ValueError(f"{purpose}: the value was changed, or belongs elsewhere")
 
+    def name_of(self, number: int, user_id: Hashable) -> str:
+        """
+        A name for a numbered row of this user's that tells nothing of its number, nor how many rows others have.
+
+        It is the same each time while the writing key is (AES-SIV, RFC 5297: the same goes in, the same comes out).
+        """
+        data = self._writing.names.encrypt(number.to_bytes(NUMBER_BYTES, "big"), _names_bound_to(user_id))
+        return urlsafe_b64encode(data).decode()
+
+    def number_of(self, name: str, user_id: Hashable) -> int:
+        """
+        The number of the row that has this name.
+
+        Raises:
+            ValueError: No key of this ring has made it for a row of this user's.
+        """
+        data = _bytes_of(name)
+        for key in self._keys.values():
+            with suppress(InvalidTag):
+                return int.from_bytes(key.names.decrypt(data, _names_bound_to(user_id)), "big")
+        raise ValueError
+
     def _open_fernet(self, token: str) -> bytes:
         if self._fernet is None:
             raise CannotOpen from ValueError("a value of an older version (Fernet): set TWOFA_READ_FERNET=1 to read it")
@@ -129,6 +155,10 @@ class KeyRing:
             return self._fernet(token)
         except ValueError:
             raise CannotOpen from ValueError("a Fernet value under none of the configured keys")
+
+
+def _names_bound_to(user_id: Hashable) -> list[bytes]:
+    return [b"twofold v1 name of a row", user_text(user_id).encode()]
 
 
 def _bytes_of(body: str) -> bytes:
@@ -180,7 +210,8 @@ def _derived(material: bytes) -> _Key:
     def derive(info: bytes, length: int) -> bytes:
         return HKDF(algorithm=SHA256(), length=length, salt=None, info=info).derive(material)
 
-    return _Key(derive(b"twofold v1 key id", KEY_ID_BYTES).hex(), AESGCM(derive(b"twofold v1 AES-256-GCM", KEY_BYTES)))
+    key_id, cipher = derive(b"twofold v1 key id", KEY_ID_BYTES).hex(), derive(b"twofold v1 AES-256-GCM", KEY_BYTES)
+    return _Key(key_id, AESGCM(cipher), AESSIV(derive(b"twofold v1 AES-256-SIV", NAME_KEY_BYTES)))
 
 
 def _associated_data(key_id: str, purpose: Purpose, user_id: Hashable) -> bytes:

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 TOKEN_EXAMPLE = "EC7MBY0SVBdExJuMMWXlXbrXjCC0qe_Mwu0QWXvpTpM"  # noqa: S105 - an example
 SECRET_EXAMPLE = "IZM4WUNWOGHUGN5XZJMCP5AKICQ6JGRF"  # noqa: S105 - an example
+EVENT_ID_EXAMPLE = "TkGwKzcTlgGsS4crGfXJ4JEBNXTsL0uM"
 URI_EXAMPLE = f"otpauth://totp/Acme:ann%40example.com?secret={SECRET_EXAMPLE}&issuer=Acme"
 
 Code = Annotated[str, Field(description="Six digits from the authenticator app.", examples=["123456"])]
@@ -113,6 +114,30 @@ class StepUpAnswer(BaseModel):
     aal: int = Field(description="Authenticator assurance level (NIST SP 800-63B).", examples=[2])
     amr: list[str] = Field(description="Authentication methods (RFC 8176).", examples=[["pwd", "otp", "mfa"]])
     second_factor_at: datetime | None
+
+
+class EventItem(BaseModel):
+    """One thing that happened."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str = Field(description="Its name; tells nothing of other users.", examples=[EVENT_ID_EXAMPLE])
+    kind: str = Field(
+        description="What happened, in the past tense; `unreadable` where it cannot be read.", examples=["signed_in"]
+    )
+    moment: datetime | None = Field(examples=["2030-01-01T12:00:30Z"])
+    outcome: str | None = Field(description="`success`, or the slug of the error.", examples=["success"])
+    factor: str | None = Field(description="Where one was proved or refused.", examples=["totp"])
+    client_address: str | None = Field(
+        description="Where it came from, as long as that is kept.", examples=["192.0.2.7"]
+    )
+
+
+class EventsAnswer(BaseModel):
+    """The user's own events, the newest first."""
+
+    items: list[EventItem]
+    next_cursor: str | None = Field(description="For `?cursor=`, where there are more.", examples=[EVENT_ID_EXAMPLE])
 
 
 class ProblemDetails(BaseModel):

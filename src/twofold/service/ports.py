@@ -1,12 +1,12 @@
 """What the use cases need from outside."""
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
 from twofold.core.assurance import ProvedSession
 from twofold.core.enrollment import Enrollment
-from twofold.core.events import Event
+from twofold.core.events import Event, RecordedEvent
 from twofold.core.sign_in import PendingSignIn
 
 T = TypeVar("T")
@@ -46,6 +46,14 @@ class Transaction(Protocol):
 
     def record(self, event: Event) -> None:
         """Append one event."""
+
+    def events(self, user_id: UserId, *, before: int | None, at_most: int) -> Sequence[RecordedEvent]:
+        """
+        Events of this user, the newest first; one that cannot be read is told as `unreadable` in its place.
+
+        Args:
+            before: Only events that were recorded before the one of this number.
+        """
 
     def last_accepted(self, user_id: UserId) -> datetime | None:
         """The moment of the last event of this user with a factor and the outcome `success`."""

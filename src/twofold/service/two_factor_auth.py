@@ -21,6 +21,7 @@ from twofold.core.totp import (
 from twofold.service.backup_codes import BackupCodeCases
 from twofold.service.context import Context
 from twofold.service.enrollment import EnrollmentCases
+from twofold.service.events import EventCases
 from twofold.service.ports import Clock, EventSink, Store, Transactions, UserId
 from twofold.service.sessions import SessionBook
 from twofold.service.sign_in import SignIn
@@ -135,6 +136,11 @@ class TwoFactorAuth:
     def enrollment(self) -> EnrollmentCases:
         """The whole second factor of a user."""
         return EnrollmentCases(self._context)
+
+    @property
+    def events(self) -> EventCases:
+        """What happened, as its user may see it."""
+        return EventCases(self._context)
 
     def password_changed(self, user_id: UserId, *, end_sessions: bool = False, epoch: int | None = None) -> int:
         """

@@ -9,7 +9,7 @@ from sqlalchemy import Delete, Insert, Row, Select, Update, bindparam, delete, f
 from twofold.core.assurance import Assurance, ProvedSession
 from twofold.core.attempts import Attempts
 from twofold.core.enrollment import Enrollment
-from twofold.core.events import SUCCESS, Event
+from twofold.core.events import SUCCESS, UNREADABLE, Event, RecordedEvent
 from twofold.core.sign_in import PendingSignIn
 from twofold.core.totp import TimeStep
 from twofold.errors import CannotOpen
@@ -18,6 +18,9 @@ from twofold.sqlalchemy.tables import ENROLLMENT_COLUMNS, Tables
 CLIENT_ADDRESS_CHARACTERS = 64
 NUMBERS = range(2**62)
 """What a time step or an epoch may be; more could not be counted on, or stored."""
+BEYOND_ALL_EVENTS = 2**63 - 1
+"""The number before which every event was recorded."""
+EVENT_WORDS = ("kind", "outcome", "factor", "client_address")
 
 
 class Statements:
@@ -82,6 +85,12 @@ class Statements:
         rows = tables.events
         user = rows.c.user_id == bindparam("p_user")
         self.add_event: Insert = insert(rows).inline()  # Nobody asks for the number of an event.
+        own = select(rows.c.id).where(user, rows.c.id < bindparam("p_before"))
+        # The numbers alone can be read whatever stands beside them.
+        self.event_numbers: Select[Any] = own.order_by(rows.c.id.desc()).limit(bindparam("p_at_most"))
+        told = [rows.c.moment, *(rows.c[name] for name in EVENT_WORDS)]
+        self.events: Select[Any] = self.event_numbers.add_columns(*told)
+        self.event: Select[Any] = select(rows.c.id, *told).where(rows.c.id == bindparam("p_number"))
         self.last_accepted: Select[Any] = select(func.max(rows.c.moment)).where(
             user, rows.c.factor.is_not(None), rows.c.outcome == SUCCESS
         )
@@ -196,3 +205,11 @@ def event_parameters_of(event: Event) -> dict[str, Any]:
         "factor": event.factor.value if event.factor else None,
         "client_address": address[:CLIENT_ADDRESS_CHARACTERS] if address else None,
     }
+
+
+def recorded_event_of(row: Row[Any]) -> RecordedEvent:
+    """The event in a row of `Statements.events`; SQLite lets anything get into a column of texts."""
+    words = {name: getattr(row, name) for name in EVENT_WORDS}
+    if all(word is None or isinstance(word, str) for word in words.values()):
+        return RecordedEvent(row.id, moment=utc(row.moment), **words)
+    return RecordedEvent(row.id, UNREADABLE)

@@ -6,16 +6,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Executable, Row, Select
 from sqlalchemy.engine import CursorResult
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from twofold.core.assurance import ProvedSession
 from twofold.core.enrollment import Enrollment
-from twofold.core.events import Event
+from twofold.core.events import UNREADABLE, Event, RecordedEvent
 from twofold.core.sealing import user_text
 from twofold.core.sign_in import PendingSignIn
 from twofold.errors import CannotOpen, UnknownUser
 from twofold.service.ports import UserId
 from twofold.sqlalchemy.statements import (
+    BEYOND_ALL_EVENTS,
     Statements,
     enrollment_of,
     epoch_after,
@@ -23,6 +24,7 @@ from twofold.sqlalchemy.statements import (
     parameters_of,
     pending_sign_in_of,
     proved_session_of,
+    recorded_event_of,
     session_parameters_of,
     utc,
     utc_or_none,
@@ -49,9 +51,8 @@ class SqlTransaction:
         Raises:
             CannotOpen: What stands in one is nothing of its column's kind; SQLite lets it get there.
         """
-        found = self._execute(statement, **parameters)
         try:
-            return found.all()
+            return _read(self._connection, statement, parameters)
         except (ValueError, TypeError):
             damaged = self._damaged(statement, parameters)
         raise CannotOpen from ValueError(f"{damaged}: not what belongs there")
@@ -62,7 +63,7 @@ class SqlTransaction:
         for column in statement.selected_columns:
             alone = statement.with_only_columns(column, maintain_column_froms=True)
             try:
-                self._connection.execute(alone, parameters).all()
+                _read(self._connection, alone, parameters)
             except (ValueError, TypeError):
                 names.append(str(column))
         return ", ".join(names)
@@ -113,6 +114,25 @@ class SqlTransaction:
 
     def record(self, event: Event) -> None:
         self._connection.execute(self._statements.add_event, event_parameters_of(event))
+
+    def events(self, user_id: UserId, *, before: int | None, at_most: int) -> Sequence[RecordedEvent]:
+        asked = {
+            "p_user": user_id,
+            "p_before": BEYOND_ALL_EVENTS if before is None else before,
+            "p_at_most": at_most,
+        }
+        try:
+            return [recorded_event_of(row) for row in self._rows(self._statements.events, **asked)]
+        except CannotOpen:
+            # One damaged row hides no other: each is read alone.
+            return [self._event(row.id) for row in self._rows(self._statements.event_numbers, **asked)]
+
+    def _event(self, number: int) -> RecordedEvent:
+        try:
+            [row] = self._rows(self._statements.event, p_number=number)
+        except CannotOpen:
+            return RecordedEvent(number, UNREADABLE)
+        return recorded_event_of(row)
 
     def last_accepted(self, user_id: UserId) -> datetime | None:
         row = self._first(self._statements.last_accepted, p_user=user_id)
@@ -167,3 +187,13 @@ class SqlTransaction:
             self._execute(statements.drop_enrollment, p_user=user_id)
         elif row is not None:
             self.save(Enrollment(user_id=user_id, epoch=epoch_after(row.twofa_epoch)))
+
+
+def _read(connection: Connection, statement: Select[Any], parameters: dict[str, object]) -> Sequence[Row[Any]]:
+    try:
+        return connection.execute(statement, parameters).all()
+    except OperationalError as error:
+        # What is no text at all SQLite tells in this way, and would tell the log, too.
+        if "decode" in str(error.orig):
+            raise ValueError from None
+        raise

@@ -1,14 +1,14 @@
 """A store in memory: a real implementation, for tests and for a first look. One process, nothing survives it."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
 from twofold.core.assurance import ProvedSession
 from twofold.core.enrollment import Enrollment
-from twofold.core.events import SUCCESS, Event
+from twofold.core.events import SUCCESS, Event, RecordedEvent
 from twofold.core.sign_in import PendingSignIn
 from twofold.errors import UnknownUser
 from twofold.service.ports import Transaction, Transactions, UserId
@@ -22,12 +22,18 @@ class _Tables:
     enrollments: dict[UserId, Enrollment] = field(default_factory=dict)
     pending: dict[str, PendingSignIn] = field(default_factory=dict)
     sessions: dict[str, ProvedSession] = field(default_factory=dict)
-    events: list[Event] = field(default_factory=list)
+    events: dict[int, Event] = field(default_factory=dict)
+    recorded: int = 0
 
     def copy(self) -> "_Tables":
         """The tables anew; what stands in them are values, and never changes."""
         return _Tables(
-            dict(self.accounts), dict(self.enrollments), dict(self.pending), dict(self.sessions), list(self.events)
+            dict(self.accounts),
+            dict(self.enrollments),
+            dict(self.pending),
+            dict(self.sessions),
+            dict(self.events),
+            self.recorded,
         )
 
 
@@ -46,7 +52,7 @@ class MemoryStore:
     @property
     def events(self) -> tuple[Event, ...]:
         """All events, the oldest first."""
-        return tuple(self._tables.events)
+        return tuple(self._tables.events.values())
 
     def transact(self, work: Callable[[Transaction], T]) -> T:
         """Run *work* on a copy, which takes the place of the original when nothing was raised."""
@@ -86,12 +92,21 @@ class _MemoryTransaction:
         return self._tables.accounts[user_id]
 
     def record(self, event: Event) -> None:
-        self._tables.events.append(event)
+        self._tables.recorded += 1
+        self._tables.events[self._tables.recorded] = event
+
+    def events(self, user_id: UserId, *, before: int | None, at_most: int) -> Sequence[RecordedEvent]:
+        own = [
+            RecordedEvent.of(number, event)
+            for number, event in self._tables.events.items()
+            if event.user_id == user_id and (before is None or number < before)
+        ]
+        return own[::-1][:at_most]
 
     def last_accepted(self, user_id: UserId) -> datetime | None:
         moments = [
             event.moment
-            for event in self._tables.events
+            for event in self._tables.events.values()
             if event.user_id == user_id and event.factor is not None and event.outcome == SUCCESS
         ]
         return max(moments, default=None)
@@ -132,4 +147,5 @@ class _MemoryTransaction:
     def forget(self, user_id: UserId) -> None:
         self.drop_handed_out(user_id)
         self._tables.enrollments.pop(user_id, None)
-        self._tables.events = [event for event in self._tables.events if event.user_id != user_id]
+        events = self._tables.events
+        self._tables.events = {number: event for number, event in events.items() if event.user_id != user_id}

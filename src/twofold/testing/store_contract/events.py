@@ -4,10 +4,10 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from twofold.core.events import Event, EventKind
+from twofold.core.events import Event, EventKind, RecordedEvent
 from twofold.core.factors import Factor
 from twofold.errors import TwofoldError
-from twofold.service.ports import Store, Transaction
+from twofold.service.ports import Store, Transaction, UserId
 from twofold.testing.store_contract.promises import MOMENT, AddUser, EventsOf, Promises
 
 
@@ -47,6 +47,29 @@ class EventPromises(Promises):
         self.record(store, *recorded)
 
         assert recorded == list(events_of(user_id))
+
+    def test_events_come_page_by_page(self, store: Store, add_user: AddUser) -> None:
+        """Events are read the newest first, each once, whole, and apart from those of other users."""
+        user_id, other_id = add_user("ann@example.com"), add_user("bob@example.com")
+        event = Event(user_id, EventKind.CODE_REFUSED, MOMENT, "invalid-code", Factor.TOTP, "2001:db8::1")
+        recorded = [
+            event,
+            replace(event, moment=MOMENT - timedelta(days=1)),
+            Event(user_id, EventKind.SIGNED_IN, MOMENT),
+        ]
+        for own in recorded:
+            self.record(store, own, replace(own, user_id=other_id))
+        first = store.read(lambda tx: tx.events(user_id, before=None, at_most=2))
+        last = store.read(lambda tx: tx.events(user_id, before=first[-1].number, at_most=2))
+        read = [*first, *last]
+
+        assert [len(first), len(last)] == [2, 1]
+        assert [RecordedEvent.of(one.number, own) for one, own in zip(read, recorded[::-1], strict=True)] == read
+        assert sorted({one.number for one in read}, reverse=True) == [one.number for one in read]
+
+    def test_an_unknown_user_has_no_events(self, store: Store, unknown_user_id: UserId) -> None:
+        """Of a user whom nobody knows there are no events, and that is no error."""
+        assert not store.read(lambda tx: tx.events(unknown_user_id, before=None, at_most=2))
 
     def test_the_last_acceptance_is_that_of_a_factor(self, store: Store, add_user: AddUser) -> None:
         """The last acceptance is the latest moment at which a factor succeeded; refusals and passwords are none."""
