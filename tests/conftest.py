@@ -1,4 +1,4 @@
-"""What all tests share: the database servers."""
+"""What all tests share: the database servers, the crew, and what is counted at the end."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests import servers
+from tests.races.crew import Crew
+from tests.tallies import TALLIES
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +24,13 @@ def mariadb() -> Iterator[servers.Server]:
     server.close()
 
 
+@pytest.fixture(scope="session")
+def crew() -> Iterator[Crew]:
+    crew = Crew()
+    yield crew
+    crew.close()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """
     A file stays on one worker; and so do all races, for a crew takes most of a server's connections, and all storms,
@@ -32,4 +41,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     here = Path(__file__).parent
     for item in items:
         folder, *rest = item.path.relative_to(here).parts
-        item.add_marker(pytest.mark.xdist_group(folder if folder in {"races", "storms"} else "/".join([folder, *rest])))
+        group = folder if folder in {"races", "storms"} else "/".join([folder, *rest])
+        item.add_marker(pytest.mark.xdist_group("races" if "crew" in _fixtures_of(item) else group))
+
+
+def _fixtures_of(item: pytest.Item) -> list[str]:
+    return item.fixturenames if isinstance(item, pytest.Function) else []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """One line for each table of what was to be run, before pytest's own last line."""
+    outcomes = {
+        outcome: [report.nodeid for report in terminalreporter.stats.get(outcome, ())]
+        for outcome in ("passed", "failed", "error", "skipped", "xfailed", "xpassed")
+    }
+    for tally in TALLIES:
+        if line := tally().line(outcomes):
+            terminalreporter.write_line(line)

@@ -1,23 +1,15 @@
-"""The databases, the crew that races on them, and people with a phone in hand."""
+"""The databases that the crew races on, and people with a phone in hand."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
 from cryptography.fernet import Fernet
 
-from tests.races.crew import Crew
 from tests.races.people import People
 from tests.races.place import Place
 
 SQLITE_HOST: tuple[str, ...] = ("PRAGMA busy_timeout = 2000", "PRAGMA journal_mode = WAL")
 SNAPSHOT_HOST: tuple[str, ...] = ("SET SESSION innodb_snapshot_isolation = ON",)
-
-
-@pytest.fixture(scope="session")
-def crew() -> Iterator[Crew]:
-    crew = Crew()
-    yield crew
-    crew.close()
 
 
 @pytest.fixture(scope="session")
