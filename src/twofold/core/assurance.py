@@ -5,18 +5,24 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from twofold.core.factors import Factor
+from twofold.core.factors import Authenticator, Factor, aal_of
 
 ACR = {1: "urn:twofold:aal1", 2: "urn:twofold:aal2"}
 """The names of the authenticator assurance levels, for `acr` (RFC 9470, OpenID Connect Core)."""
 
-AMR: dict[Factor | None, tuple[str, ...]] = {
-    None: ("pwd",),
-    Factor.TOTP: ("pwd", "otp", "mfa"),
+METHODS: dict[Authenticator, tuple[str, ...]] = {
+    Authenticator.PASSWORD: ("pwd",),
+    Authenticator.TOTP: ("otp",),
     # RFC 8176 registers no value for a look-up secret.
-    Factor.BACKUP_CODE: ("pwd", "mfa"),
+    Authenticator.BACKUP_CODE: (),
 }
-"""Authentication method references (RFC 8176) of a password alone and of a password with each factor."""
+"""Authentication method references (RFC 8176) of what a person proves."""
+
+
+def amr_of(*proved: Authenticator) -> tuple[str, ...]:
+    """The references of all that was proved, and `mfa` where they are more than one type of factor."""
+    names = [name for each in proved for name in METHODS[each]]
+    return (*names, "mfa") if aal_of(*proved) > 1 else tuple(names)
 
 
 @dataclass(frozen=True)
@@ -55,12 +61,17 @@ class Assurance:
 
 def password_assurance(at: datetime) -> Assurance:
     """What the right password alone proves: AAL1."""
-    return Assurance(AMR[None], at)
+    return _assurance(at, Authenticator.PASSWORD)
 
 
 def second_factor_assurance(factor: Factor, at: datetime) -> Assurance:
     """What the right password and *factor* prove together: AAL2 (NIST SP 800-63B-4, 2.2.1)."""
-    return Assurance(AMR[factor], at, at)
+    return _assurance(at, Authenticator.PASSWORD, Authenticator.of(factor))
+
+
+def _assurance(at: datetime, *proved: Authenticator) -> Assurance:
+    # The one guard against a level that was not proved: the arithmetic, and nothing else, says when there is a second.
+    return Assurance(amr_of(*proved), at, at if aal_of(*proved) > 1 else None)
 
 
 @dataclass(frozen=True)
