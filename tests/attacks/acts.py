@@ -47,3 +47,9 @@ def finishing(token: str, **proof: str) -> Asking:
 def events_of(person: Person) -> list[tuple[str, str]]:
     """The audit rows of this person, the oldest first: what happened, and how it ended."""
     return [(row["kind"], row["outcome"]) for row in person.kept()["twofold_events"]]
+
+
+def failures_of(person: Person) -> dict[str, int]:
+    """What has been counted against this person, by the name of the count."""
+    counted: dict[str, int] = json.loads(person.row()["twofa_failures"] or "{}")
+    return counted
