@@ -1,13 +1,13 @@
 # Everything a developer types. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check guards bench sql openapi lock clean
+.PHONY: help setup run test check guards bench sql openapi compliance lock clean
 ARGS =
 # Side by side, a file each; every worker has databases of its own.
 JOBS = 2
 
 help: ## List what can be made (this)
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## Make .venv from the locks; the others do it by themselves
 	@scripts/setup
@@ -42,6 +42,9 @@ sql: setup ## Write the SQL files of the hand-run migration from the backend's r
 
 openapi: setup ## Write docs/openapi.json from the backend
 	@.venv/bin/python scripts/write-openapi
+
+compliance: setup ## Write docs/compliance.md from the clauses in compliance/ and the numbers in policy.py
+	@.venv/bin/python scripts/write-compliance
 
 lock: setup ## Move every dependency to its newest release, in all lock files
 	@scripts/lock

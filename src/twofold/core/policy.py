@@ -31,7 +31,7 @@ class Policy:
         set_up_life: How long a set-up waits for its first code.
         first_wait_at: The failure in a row that sets the first wait.
         first_wait: The first wait (NIST SP 800-63B-4, 3.2.2: from 30 s).
-        longest_wait: Each further failure doubles the wait up to this (same place: up to an hour).
+        longest_wait: Each further failure doubles the wait up to this (NIST SP 800-63B-4, 3.2.2: to an hour).
         cap: Failures in a row after which a factor is dead until enrolled anew (NIST SP 800-63B-4, 3.2.2: at most 100).
         one_count: One count and one wait for all factors of a user (PCI DSS 4.0.1, 8.3.4 locks the user id).
         backup_codes: Backup codes in a set.
@@ -39,14 +39,14 @@ class Policy:
         pending_sign_ins: Pending sign-ins of one user side by side; the oldest goes first.
         max_age: How old a second factor may be to count as fresh.
         session_idle: How long a session of the reference backend lives without a request (NIST SP 800-63B-4, 2.2.3).
-        session_life: How long it lives at most (same place: 24 h).
+        session_life: How long it lives at most (NIST SP 800-63B-4, 2.2.3: 24 h).
         password_failures: Wrong passwords of one account, known or not, within *password_window*; a further attempt is
             refused before the password is looked at.
         address_failures: Wrong passwords from one client address within *password_window*, over all accounts.
         password_window: How long a wrong password counts.
         limits_fail_closed: Nobody signs in while those counts are out of reach; otherwise each worker counts alone.
         events_kept: How long an event is kept (PCI DSS 4.0.1, 10.5.1: twelve months).
-        addresses_kept: How long an event keeps its client address (GDPR 5(1)(c) and (e): no longer than needed).
+        addresses_kept: How long an event keeps its client address (GDPR, Art. 5(1)(e): no longer than needed).
         must_end_sessions: A host that cannot end its sessions is refused.
         phishing_resistant: A phishing-resistant factor must be on offer (NIST SP 800-63B-4, 2.2.2).
     """

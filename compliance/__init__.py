@@ -1,0 +1,1 @@
+"""What standards ask, what of it is met, and which test shows it."""
