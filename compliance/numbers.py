@@ -21,7 +21,8 @@ UNITS = {
 }
 """The units of what is a mere number; a length of time has its own."""
 
-ENDLESS = timedelta(days=36_500)
+A_DAY, ENDLESS = timedelta(days=1), timedelta(days=36_500)
+LENGTHS = ((A_DAY, "days"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"))
 CITED = re.compile(
     r"(NIST SP 800-63B-4|PCI DSS 4\.0\.1|OWASP ASVS 5\.0|RFC \d+|GDPR),? (?:sections? )?"
     r"((?:Art\. )?[0-9](?:[0-9A-Za-z.()]*[0-9)])?(?:, R\d+)?)"
@@ -58,11 +59,11 @@ def shown(value: object, unit: str) -> str:
         return "yes" if value else "no"
     if not isinstance(value, timedelta):
         return f"{value} {unit if value != 1 else unit.removesuffix('s') or unit}".strip()
-    seconds = value.total_seconds()
-    # A day is told in hours, as the standards do.
-    units = {"days": 86_400 if seconds > 86_400 else 0, "h": 3600, "min": 60}
-    name = next((name for name, size in units.items() if size and seconds and seconds % size == 0), "")
-    return f"{seconds / units[name]:g} {name}" if name else f"{seconds:g} s"
+    for length, name in LENGTHS:
+        # A day is told in hours, as the standards do.
+        if value and not value % length and value != A_DAY:
+            return f"{value // length} {name}"
+    return "24 h" if value == A_DAY else f"{value.total_seconds():g} s"
 
 
 def numbers() -> list[Number]:

@@ -15,8 +15,8 @@ For assessors and for those who answer them. No library and no backend *is* comp
 it runs and does. Twofold brings controls that **support** the clauses below; each row names the tests that show it, and
 `make test` counts them: {counts}. A row whose test fails is not counted.
 
-Three kinds of tables, so that silence is never read as a yes: what is **met** by what is built and tested, as far as the
-row says; what is **not yet**, with the reason; and what is **yours**, as only who runs the application can do it.
+Three kinds of tables, so that silence is never read as a yes: what is **met** by what is built and tested, as far as
+the row says; what is **not yet**, with the reason; and what is **yours**, as only who runs the application can do it.
 
 * Clauses are told in our words, with the standards' numbers; the standards' own text decides. *Read in quotation*: the
   text was read as others quote it. *Not checked against the primary text*: from memory; check it before you rely on it.
@@ -24,8 +24,8 @@ row says; what is **not yet**, with the reason; and what is **yours**, as only w
 * `MUST`, `SHOULD` and `MAY` are the standard's own degree; `L3` is asked by OWASP ASVS at level 3 alone; `LAW` is law.
 * A setting is a number of the [profile](#the-profiles) or a variable of the
   [environment](../README.md#settings-of-the-reference-backend). Where none stands, nothing can be set.
-* Where a sentence speaks of sessions, passwords or accounts it is about the reference backend; everything else holds for
-  every application with the library.
+* Where a sentence speaks of sessions, passwords or accounts it is about the reference backend; everything else holds
+  for every application with the library.
 
 Beside this page: [why a code cannot be replayed](replay-resistance.md), [that there is no way
 around](exceptions.md), [what is not claimed](not-claimed.md), [what is defended, by which
@@ -34,8 +34,9 @@ line](threat-model.md).
 PROFILES = """\
 ## The profiles
 
-`TWOFA_PROFILE` chooses one, or `policy=` in an application. `recommended` bears the name of no standard. `aal2` does not
-start before a phishing-resistant factor is there (NIST SP 800-63B-4, 2.2.2): its numbers are shown, it cannot be had.
+`TWOFA_PROFILE` chooses one, or `policy=` in an application. `recommended` bears the name of no standard. `aal2` does
+not start before a phishing-resistant factor is there (NIST SP 800-63B-4, 2.2.2): its numbers are shown, it cannot be
+had.
 """
 BOUNDS = """\
 A policy that bears the name of a standard and leaves these bounds does not start
@@ -52,7 +53,7 @@ What the one demands the other forbids, or leaves open. Each is settled on purpo
 def page() -> str:
     """The whole page."""
     every = standards()
-    told = ", ".join(f"{number} {label}" for label, number in counts(frozenset()).items())
+    told = ", ".join(f"{number} {label}" for label, number in counts().items())
     parts = [HEAD.format(counts=told), *_words(every), *_numbers(), *_contradictions()]
     for standard in every:
         parts += _clauses(standard)

@@ -4,8 +4,17 @@ import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
+
+from compliance.clauses import counts, standards
 
 HERE = Path(__file__).parent
+
+
+class Line(Protocol):
+    """What is said of one table at the end of a run."""
+
+    def line(self, outcomes: Mapping[str, Sequence[str]]) -> str | None: ...
 
 
 @dataclass(frozen=True)
@@ -32,7 +41,7 @@ class Tally:
         Args:
             outcomes: The ids of the tests that ended in each way: `passed`, or anything else.
         """
-        ended = {outcome: {_test_of(test) for test in tests} for outcome, tests in outcomes.items()}
+        ended = _tests_by(outcomes)
         other = set().union(*(tests for outcome, tests in ended.items() if outcome != "passed"))
         passed = ended.get("passed", set())
         if not any((passed | other) & set(tests) for tests in self.tests.values()):
@@ -40,6 +49,26 @@ class Tally:
         run = sum(set(tests) <= passed - other for tests in self.tests.values())
         of_all = "" if run == len(self.tests) else f" of {len(self.tests)}"
         return f"{self.label}: {run}{of_all} {self.unit}, {self.not_applicable} not applicable"
+
+
+class Clauses:
+    """The clauses of `compliance/`, of which one is not covered that a failed test should have shown."""
+
+    def line(self, outcomes: Mapping[str, Sequence[str]]) -> str | None:
+        """How many are covered as far as this run can tell; nothing where none of their tests was run."""
+        ended = _tests_by(outcomes)
+        shown_by = {test for standard in standards() for clause in standard.met for test in clause.tests}
+        if shown_by.isdisjoint(set().union(*ended.values())):
+            return None
+        whole, told = counts(), counts(frozenset(ended.get("failed", set()) | ended.get("error", set())))
+        parts = [
+            f"{number}{'' if number == whole[what] else f' of {whole[what]}'} {what}" for what, number in told.items()
+        ]
+        return f"compliance: {', '.join(parts)}"
+
+
+def _tests_by(outcomes: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
+    return {outcome: {_test_of(test) for test in tests} for outcome, tests in outcomes.items()}
 
 
 def _test_of(node_id: str) -> str:
@@ -54,5 +83,5 @@ def attacks() -> Tally:
     return Tally("attacks", "rows run", tests, len(rows) - len(tests))
 
 
-TALLIES: list[Callable[[], Tally]] = [attacks]
+TALLIES: list[Callable[[], Line]] = [attacks, Clauses]
 """Each prints one line."""

@@ -23,7 +23,8 @@ from tests.http.victim import (
     Victim,
     method_of,
 )
-from tests.http.world import Person, World
+from tests.http.world import Person, World, in_process, settings_for
+from twofold import PCI_DSS
 from twofold.core.events import Event
 from twofold.core.totp import TypedCode
 from twofold.fastapi import SignedIn
@@ -246,6 +247,21 @@ def test_an_hour_without_a_request(each_world: World):
 
     assert kept == [True] * 3
     assert not forgotten
+
+
+def test_a_quarter_of_an_hour_without_a_request(fresh_place, key):
+    """
+    PCI DSS 4.0.1, 8.2.8: with its profile a session ends after 15 minutes without a request.
+    """
+    place = fresh_place("sqlite")
+    with in_process(place, settings_for(place, key, policy=PCI_DSS)) as world:
+        person = world.signed_in()
+        still = []
+        for minutes in (14, 15):
+            world.clock.forward(minutes=minutes)
+            still.append(alive(person, person.token))
+
+    assert still == [True, False]
 
 
 def test_the_last_moment_of_an_hour(each_world: World):
