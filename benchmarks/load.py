@@ -7,13 +7,18 @@ from collections.abc import Sequence
 async def _worker(host: str, port: int, requests: list[bytes], statuses: list[int]) -> None:
     reader, writer = await asyncio.open_connection(host, port)
     while requests:
-        writer.write(requests.pop())
-        head = await reader.readuntil(b"\r\n\r\n")
-        lines = head.split(b"\r\n")
-        length = next(int(line.split(b":")[1]) for line in lines if line.lower().startswith(b"content-length"))
-        await reader.readexactly(length)
-        statuses.append(int(lines[0].split()[1]))
+        statuses.append(await ask(reader, writer, requests.pop()))
     writer.close()
+
+
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> int:
+    """Send one request over a connection that is kept, and read the answer; its status."""
+    writer.write(request)
+    head = await reader.readuntil(b"\r\n\r\n")
+    lines = head.split(b"\r\n")
+    length = next(int(line.split(b":")[1]) for line in lines if line.lower().startswith(b"content-length"))
+    await reader.readexactly(length)
+    return int(lines[0].split()[1])
 
 
 async def _send(host: str, port: int, requests: Sequence[bytes], connections: int) -> list[int]:
