@@ -53,3 +53,8 @@ def failures_of(person: Person) -> dict[str, int]:
     """What has been counted against this person, by the name of the count."""
     counted: dict[str, int] = json.loads(person.row()["twofa_failures"] or "{}")
     return counted
+
+
+def sessions_of(person: Person) -> int:
+    """How many sessions this person has."""
+    return len(person.kept()["user_sessions"])

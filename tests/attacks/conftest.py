@@ -23,12 +23,19 @@ def shared_place(fresh_place: Callable[[str], Place]) -> Place:
     return fresh_place("sqlite")
 
 
-@pytest.fixture
-def two_worlds(shared_place: Place, key: str) -> Iterator[tuple[World, World]]:
-    """Two instances of the backend over one database."""
+@pytest.fixture(scope="module")
+def worlds_started(shared_place: Place, key: str) -> Iterator[tuple[World, World]]:
     settings = settings_for(shared_place, key)
     with in_process(shared_place, settings) as one, in_process(shared_place, settings) as other:
         yield one, other
+
+
+@pytest.fixture
+def two_worlds(worlds_started: tuple[World, World]) -> tuple[World, World]:
+    """Two instances of the backend over one database, whose clocks stand at noon."""
+    for each in worlds_started:
+        each.begin()
+    return worlds_started
 
 
 @pytest.fixture(scope="module")

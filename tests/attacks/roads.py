@@ -115,3 +115,28 @@ def on_the_way(world: World) -> Person:
     world.use(lambda auth: auth.totp.set_up(person.id, replace=True))
     person.token = person.session()
     return person
+
+
+OPEN = {
+    "POST /api/auth/register",
+    "POST /api/auth/login",
+    "POST /api/auth/login/second-factor",
+    "GET /healthz",
+    "GET /readyz",
+}
+"""The routes that ask for no session; whoever adds one says so here."""
+
+BY_PASSWORD = {
+    "GET /api/auth/session",
+    "GET /api/auth/sessions",
+    "DELETE /api/auth/sessions/{id}",
+    "POST /api/auth/logout",
+    "GET /api/auth/2fa/status",
+}
+"""The routes that a session by password alone opens, also where the user has a second factor."""
+
+BY_PROOF = {f"POST /api/auth/2fa/{name}" for name in ("verify", "step-up", "disable", "backup-codes")}
+"""The routes that take a proof in each request, whatever the session has proved before."""
+
+BY_SECOND_FACTOR = {"GET /api/auth/2fa/events"}
+"""The routes that ask for a second factor where there is one, and not for a fresh one."""

@@ -13,6 +13,7 @@ ROWS = tomllib.loads((HERE / "rows.toml").read_text())["row"]
 EXPECTED = {
     "A": [1, 2, 3, 4, 9, 10, 11, 12, 14, 15, 16, 17, 18],
     "B": [1, 6, 7, 8, 11, 12, 13, 18, 20, 22, 23],
+    "C": [1, 2, 4, 5, 6, 7, 8, 10, 13, 14, 15, 16, 17, 18, 19],
 }
 """The numbers of the rows of each group."""
 
