@@ -82,7 +82,7 @@ def test_c5_a_pending_sign_in_dies_with_a_change(world: World, change: str):
         answer = person.post("/disable", {"code": person.code()})
 
     assert answer.is_success
-    proofs = {"code": person.next_code()}, {"backup_code": person.backup_codes[0]}
+    proofs: list[dict[str, Any]] = [{"code": person.next_code()}, {"backup_code": person.backup_codes[0]}]
     assert [told(finish(person, token, **proof)) for proof in proofs] == [DEAD, DEAD]
 
 
@@ -194,7 +194,13 @@ def test_c16_no_other_action_in_place_of_the_second_factor(world: World):
     """
     person = world.enrolled()
     token, before = person.sign_in_token(), person.kept()["users"]
-    actions = {"kc_action": "CONFIGURE_TOTP", "action": "setup", "skip": "true", "method": "none", "next": "/"}
+    actions: dict[str, Any] = {
+        "kc_action": "CONFIGURE_TOTP",
+        "action": "setup",
+        "skip": "true",
+        "method": "none",
+        "next": "/",
+    }
 
     set_up = [
         world.post(f"{PREFIX}/{name}", json={}, params=actions, headers={"Authorization": f"Bearer {token}"})
