@@ -62,7 +62,7 @@ def test_the_scheme_of_the_host(letter: str, described: dict[str, Any]):
     ours = {name: operation for name, operation in operations(described) if f" {PREFIX}/" in name}
 
     assert schemes == SCHEMES[letter]
-    assert len(ours) == 7
+    assert len(ours) == 8
     for operation in ours.values():
         assert [name for each in operation.get("security", []) for name in each] == list(schemes)
         assert parameters(operation, "cookie") == ({"session"} if letter == "b" else set())
@@ -76,7 +76,13 @@ def test_where_a_code_may_stand_in_the_header(host: Host, described: dict[str, A
 
     declared = {name for name, operation in operations(described) if "X-TOTP-Code" in parameters(operation, "header")}
 
-    assert declared == {*ours, f"GET {PREFIX}/events", "POST /payouts", f"POST {host.kind.sign_in}"}
+    assert declared == {
+        *ours,
+        f"GET {PREFIX}/events",
+        f"GET {PREFIX}/export",
+        "POST /payouts",
+        f"POST {host.kind.sign_in}",
+    }
 
 
 def test_the_answers_of_signing_in(letter: str, host: Host, described: dict[str, Any]):

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, insert
+from sqlalchemy import event, insert, update
 
 from app.models.user import User, UserSession, hashed
 from tests.http.problems import assert_private, problem_of, slug_of
@@ -14,6 +15,7 @@ from tests.http.test_sign_in import as_bearer, finish, sign_in
 from tests.http.victim import ACCOUNT, LOGIN, PASSWORD_CHANGE, SESSION, SESSIONS
 from tests.http.world import PASSWORD, PASSWORD_HASH, STEP, Person, World
 from twofold.core.events import Event
+from twofold.service.context import token_hash
 
 NEW_PASSWORD = "battery staple horse correct"
 
@@ -121,6 +123,57 @@ def test_ending_a_session(each_world: World):
     assert [alive(person, each) for each in (token, person.token)] == [False, True]
 
 
+def test_what_an_ended_session_has_proved_is_forgotten(each_world: World):
+    """
+    With a session goes what it has proved, by its own hand or by another's; each end is one event, with its address.
+    """
+    person = each_world.enrolled()
+    first = person.token
+    sign_in(person, code=person.code())
+    [newest, _] = listed(person)["items"]
+    before = len(person.kept()["twofold_sessions"])
+
+    each_world.request("DELETE", f"{SESSIONS}/{newest['id']}", headers=person.bearer)
+    again = each_world.request("DELETE", f"{SESSIONS}/{newest['id']}", headers=person.bearer)
+    between = person.kept()["twofold_sessions"]
+    each_world.post(f"{LOGIN.removesuffix('login')}logout", headers=person.bearer)
+
+    assert slug_of(again) == "not-found"
+    assert (before, [row["session_hash"] for row in between]) == (2, [token_hash(hashed(first))])
+    assert person.kept()["twofold_sessions"] == []
+    ended = [told for told in each_world.events if told.kind == "session_ended"]
+    assert [(told.user_id, told.outcome, told.client_address) for told in ended] == [
+        (person.id, "success", "192.0.2.1")
+    ] * 2
+
+
+def test_ending_the_session_that_asks(each_world: World):
+    """
+    The session that asks may end itself, and is then dead.
+    """
+    person = each_world.signed_in()
+    [own] = listed(person)["items"]
+
+    answer = each_world.request("DELETE", f"{SESSIONS}/{own['id']}", headers=person.bearer)
+
+    assert answer.status_code == 204
+    assert not alive(person, person.token)
+
+
+def test_a_session_of_a_clock_that_was_ahead_is_not_listed(world: World):
+    """
+    A session that is dead because it was last seen in the future is not on the list either (G17).
+    """
+    person, ahead = world.signed_in(), world.clock.now() + timedelta(hours=2)
+    dead = person.session()
+    world.execute(update(UserSession).filter_by(token_hash=hashed(dead)).values(last_seen_at=ahead))
+
+    items = listed(person)["items"]
+
+    assert not alive(person, dead)
+    assert [item["current"] for item in items] == [True]
+
+
 def test_ending_a_session_of_somebody_else(each_world: World):
     """
     Another user's session is not there, as one that never was is not.
@@ -166,6 +219,20 @@ def test_changing_the_password(each_world: World):
     problem_of(sign_in(person), "sign-in-failed")
     new = each_world.post(LOGIN, json={"email": person.email, "password": NEW_PASSWORD})
     assert alive(person, new.json()["access_token"])
+
+
+def test_a_change_of_the_password_is_one_event(each_world: World):
+    """
+    A change of the password leaves one event, with the address that it came from; leaving leaves none.
+    """
+    person, leaving = each_world.signed_in(), each_world.signed_in()
+    each_world.events.clear()
+
+    change(person)
+    leave(leaving)
+
+    [told] = [told for told in each_world.events if told.kind == "password_changed"]
+    assert (told.user_id, told.outcome, told.client_address) == (person.id, "success", "192.0.2.1")
 
 
 def test_changing_the_password_asks_for_the_second_factor(each_world: World):

@@ -86,7 +86,7 @@ def test_a_cursor_of_somebody_else(world: World):
     problem_of(answer, "invalid-request")
 
 
-@pytest.mark.parametrize("path", ["/events"])
+@pytest.mark.parametrize("path", ["/events", "/export"])
 def test_the_own_view_asks_for_the_second_factor_of_this_session(each_world: World, path: str):
     """
     Where a second factor is on, a session by password alone sees nothing before it has proved one; then it does for as

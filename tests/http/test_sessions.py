@@ -13,6 +13,8 @@ from tests.http.test_sign_in import as_bearer, finish, sign_in
 from tests.http.test_totp import shown
 from tests.http.victim import (
     BODIES,
+    EVENTS,
+    EXPORT,
     FINISH,
     LOGIN,
     LOGOUT,
@@ -35,6 +37,8 @@ BEHIND_A_SESSION = [
     ("GET", SESSION),
     ("GET", STATUS),
     ("GET", SESSIONS),
+    ("GET", EVENTS),
+    ("GET", EXPORT),
     ("DELETE", f"{SESSIONS}/1"),
     ("POST", LOGOUT),
     *((method_of(path), path) for path in BODIES if path not in {REGISTER, LOGIN, FINISH}),

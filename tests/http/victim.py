@@ -15,6 +15,7 @@ REGISTER, LOGIN, FINISH = "/api/auth/register", "/api/auth/login", "/api/auth/lo
 SETUP, VERIFY, DISABLE = f"{PREFIX}/setup", f"{PREFIX}/verify", f"{PREFIX}/disable"
 BACKUP_CODES, STEP_UP = f"{PREFIX}/backup-codes", f"{PREFIX}/step-up"
 SESSION, STATUS, LOGOUT = "/api/auth/session", f"{PREFIX}/status", "/api/auth/logout"
+EVENTS, EXPORT = f"{PREFIX}/events", f"{PREFIX}/export"
 PASSWORD_CHANGE, ACCOUNT, SESSIONS = "/api/auth/password", "/api/auth/account", "/api/auth/sessions"
 
 BODIES = (REGISTER, LOGIN, FINISH, SETUP, VERIFY, DISABLE, BACKUP_CODES, STEP_UP, PASSWORD_CHANGE, ACCOUNT)

@@ -172,6 +172,19 @@ def auth_routes(two_factor: TwoFactor[Token]) -> APIRouter:
 def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
     """Add the routes that show and end sessions."""
     signed_in, told = [Depends(two_factor.signed_in)], problems(NotSignedIn, Unavailable)
+    Current = Annotated[CurrentSession, Depends(two_factor.host.current)]  # noqa: N806 - a type
+
+    async def end(db: AsyncSession, current: CurrentSession, **which: int) -> bool:
+        """End one session of the user who asks, if there is such a one; and whether there was."""
+        own = {"user_id": current.user_id, **which}
+        session_id = await db.scalar(select(UserSession.token_hash).filter_by(**own))
+        ended: Any = await db.execute(delete(UserSession).filter_by(**own))
+        await db.commit()
+        # Of two that end it at one moment one has.
+        if session_id is None or not ended.rowcount:
+            return False
+        await two_factor.host.use(current, lambda auth: auth.sessions.ended(current.user_id, session_id))
+        return True
 
     @router.get("/session", summary="Who is signed in", dependencies=signed_in, responses=told)
     async def session(db: Db, row: CurrentRow, proved: Annotated[Assurance, Depends(two_factor.assurance)]) -> Session:
@@ -196,7 +209,8 @@ def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
         """Those that are alive, the newest first."""
         now = two_factor.auth.clock.now()
         live = (UserSession.user_id == row.user_id) & (UserSession.expires_at > now)
-        live &= UserSession.last_seen_at > now - two_factor.auth.policy.session_idle
+        idle = two_factor.auth.policy.session_idle
+        live &= (UserSession.last_seen_at > now - idle) & (UserSession.last_seen_at < now + idle)
         older = [UserSession.id < cursor] if cursor is not None else []
         query = select(UserSession).where(live, *older).order_by(UserSession.id.desc()).limit(PAGE + 1)
         found = (await db.scalars(query)).all()
@@ -212,19 +226,15 @@ def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
         dependencies=signed_in,
         responses=problems(NotSignedIn, InvalidRequest, NotFound, Unavailable),
     )
-    async def end_session(db: Db, row: CurrentRow, id: RowId) -> None:  # noqa: A002 - the name on the wire
+    async def end_session(db: Db, current: Current, id: RowId) -> None:  # noqa: A002 - the name on the wire
         """Another user's is not found."""
-        own = {"id": id, "user_id": row.user_id}
-        if await db.scalar(select(UserSession.id).filter_by(**own)) is None:
+        if not await end(db, current, id=id):
             raise NotFound
-        await db.execute(delete(UserSession).filter_by(**own))
-        await db.commit()
 
     @router.post("/logout", summary="Sign out", status_code=204, dependencies=signed_in, responses=told)
-    async def logout(db: Db, row: CurrentRow) -> None:
+    async def logout(db: Db, current: Current, row: CurrentRow) -> None:
         """Ends this session."""
-        await db.execute(delete(UserSession).filter_by(id=row.id))
-        await db.commit()
+        await end(db, current, id=row.id)
 
 
 def add_account_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
@@ -247,12 +257,16 @@ def add_account_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
         user_id, epoch = current.user_id, current.state.epoch
         await passwords.check(body.current_password, id=user_id)
         new_hash = await on_a_core(lambda: PASSWORDS.hash(body.new_password))
-        # Owed before the change, so that sessions end also if this process dies after it, and only if nothing changed
-        # since this request was let in; raised again after it, for what began in between with the old password.
-        await auth.run(lambda auth: auth.password_changed(user_id, end_sessions=True, epoch=epoch))
+        # Owed and recorded before the change, so that sessions end also if this process dies after it, and only if
+        # nothing changed since this request was let in; owed again after it, for what began in between with the old
+        # password.
+        address = current.client_address
+        await auth.run(
+            lambda auth: auth.password_changed(user_id, end_sessions=True, epoch=epoch), client_address=address
+        )
         await db.execute(update(User).filter_by(id=user_id).values(hashed_password=new_hash))
         await db.commit()
-        debt = await auth.run(lambda auth: auth.password_changed(user_id, end_sessions=True))
+        debt = await auth.run(lambda auth: auth.enrollment.end_sessions(user_id))
         await two_factor.end_sessions(sessions, user_id, debt)
 
     @router.delete("/account", summary="Leave", status_code=204, dependencies=ask, responses=told)
@@ -263,7 +277,7 @@ def add_account_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
         user_id, epoch = current.user_id, current.state.epoch
         await passwords.check(body.password, id=user_id)
         # As above; and nothing is taken away before the account itself is.
-        await auth.run(lambda auth: auth.password_changed(user_id, end_sessions=True, epoch=epoch))
+        await auth.run(lambda auth: auth.enrollment.end_sessions(user_id, epoch=epoch))
         await db.execute(delete(UserSession).filter_by(user_id=user_id))
         await db.execute(delete(User).filter_by(id=user_id))
         await db.commit()

@@ -27,6 +27,7 @@ class EventKind(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105 - the name of an event
     SIGNED_IN = "signed_in"
     STEPPED_UP = "stepped_up"
+    SESSION_ENDED = "session_ended"
     CODE_ACCEPTED = "code_accepted"
     CODE_REFUSED = "code_refused"
     VALUE_UNREADABLE = "value_unreadable"

@@ -17,6 +17,9 @@ MAX_ISSUER_ENCODED = 300
 EVENTS_A_PAGE = 50
 """Events on one page of a person's own view, as many as sessions: what is looked through at one go."""
 
+EVENTS_AT_ONCE = 1000
+"""Events in memory at once while all of a person's are exported: a few hundred kilobytes, and few transactions."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:

@@ -140,6 +140,60 @@ class EventsAnswer(BaseModel):
     next_cursor: str | None = Field(description="For `?cursor=`, where there are more.", examples=[EVENT_ID_EXAMPLE])
 
 
+class KeptFactorItem(BaseModel):
+    """One factor."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    factor: str = Field(examples=["totp"])
+    enabled_at: datetime | None
+    last_used_at: datetime | None
+    switched_off: bool = Field(description="By too many wrong codes.")
+
+
+class KeptBackupCodesItem(BaseModel):
+    """The set of backup codes, without the codes."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    made: int = Field(examples=[10])
+    remaining: int = Field(examples=[9])
+    used_at: list[datetime] = Field(description="When each of those was used that were.")
+    switched_off: bool = Field(description="By too many wrong codes.")
+
+
+class KeptSessionItem(BaseModel):
+    """What one session has proved."""
+
+    current: bool = Field(description="Whether it is the one that asks.")
+    aal: int = Field(description="Authenticator assurance level (NIST SP 800-63B).", examples=[2])
+    amr: list[str] = Field(description="Authentication methods (RFC 8176).", examples=[["pwd", "otp", "mfa"]])
+    proved_at: datetime
+    second_factor_at: datetime | None
+
+
+class ExportAnswer(BaseModel):
+    """All that is stored about one's own second factor; no secret, no code, no digest of one."""
+
+    exported_at: datetime
+    account: str = Field(description="The name in the authenticator app.", examples=["ann@example.com"])
+    enabled: bool = Field(description="Whether any second factor is on.")
+    factors: list[KeptFactorItem]
+    backup_codes: KeptBackupCodesItem | None
+    set_up_until: datetime | None = Field(description="Until when a set-up waits, or waited, for its first code.")
+    failures: dict[str, int] = Field(
+        description="Failures in a row, by what is counted together.", examples=[{"totp": 1}]
+    )
+    locked_until: datetime | None = Field(description="The end of the last wait.")
+    sessions: list[KeptSessionItem] = Field(description="Those that have proved a second factor.")
+    pending_sign_ins: list[datetime] = Field(description="When each sign-in expires that waits for its second step.")
+    unreadable: list[str] = Field(
+        description="The names of those members that could not be read, and are empty.", examples=[[]]
+    )
+    # The last one: the text is made up to here, and goes on page by page.
+    events: list[EventItem] = Field(description="All of them, the newest first.")
+
+
 class ProblemDetails(BaseModel):
     """Problem details (RFC 9457)."""
 

@@ -16,6 +16,7 @@ from twofold.fastapi.requests import TwofoldRoute
 from twofold.fastapi.routes.backup_codes import add_backup_code_routes
 from twofold.fastapi.routes.enrollment import add_enrollment_routes
 from twofold.fastapi.routes.events import add_event_routes
+from twofold.fastapi.routes.export import add_export_routes
 from twofold.fastapi.routes.sign_in import install_second_factor_needed, sign_in_dependency, sign_in_routes
 from twofold.fastapi.routes.step_up import add_step_up_routes
 from twofold.fastapi.routes.totp import add_totp_routes
@@ -70,7 +71,9 @@ class TwoFactor(Generic[Answer]):
         add_step_up_routes(router, self.host)
         # Proved at any time in this session; one that lives longer than any of ours proves it anew.
         life = int(self.auth.policy.session_life.total_seconds())
-        add_event_routes(router, self.host, self.require_second_factor(max_age=life, if_enabled=True))
+        proved = self.require_second_factor(max_age=life, if_enabled=True)
+        add_event_routes(router, self.host, proved)
+        add_export_routes(router, self.host, proved)
         app.include_router(router, prefix=prefix)
         install_errors(app)
         install_schemas(app)

@@ -69,7 +69,7 @@ class Context:
         try:
             result = self.store.transact(once)
         except CannotOpen as error:
-            self._tell_unreadable(scopes[-1].user_id, error)
+            self.tell_unreadable(scopes[-1].user_id, error)
             raise
         self._tell(scopes[-1].events)
         return result
@@ -85,16 +85,23 @@ class Context:
         try:
             return self.store.read(once)
         except CannotOpen as error:
-            self._tell_unreadable(scopes[-1].user_id, error)
+            self.tell_unreadable(scopes[-1].user_id, error)
             raise
 
-    def _tell_unreadable(self, user_id: UserId | None, error: CannotOpen) -> None:
+    def tell_unreadable(self, user_id: UserId | None, error: CannotOpen) -> None:
+        """Tell the operator, and record, that a stored value of this user does not open; never inside a transaction."""
         logger.error("A stored value of user %s does not open: %s", user_text(user_id), error.__cause__)
         if user_id is None:  # what named the user could not be read
             return
         event = Event(user_id, EventKind.VALUE_UNREADABLE, self.clock.now(), error.slug, None, self.client_address)
+
+        def work(tx: Transaction) -> None:
+            # Held, so that nothing is written about a user who was forgotten meanwhile.
+            tx.hold(user_id)
+            tx.record(event)
+
         with suppress(TwofoldError):
-            self.store.transact(lambda tx: tx.record(event))
+            self.store.transact(work)
             self._tell([event])
 
     def _tell(self, events: list[Event]) -> None:

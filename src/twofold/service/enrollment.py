@@ -89,16 +89,29 @@ class EnrollmentCases:
         """
 
         def work(scope: Scope) -> int:
-            enrollment = scope.lock(user_id)
-            if epoch is not None and epoch != enrollment.epoch:
-                raise NotSignedIn
-            after = enrollment.changed() if end_sessions else enrollment.outlived()
-            scope.tx.save(after)
-            scope.tx.drop_handed_out(user_id)
+            owed = _outlived(scope, user_id, end_sessions=end_sessions, epoch=epoch)
             scope.record(EventKind.PASSWORD_CHANGED)
-            return after.end_sessions
+            return owed
 
         return self.context.transact(work)
+
+    def end_sessions(self, user_id: UserId, *, epoch: int | None = None) -> int:
+        """
+        Let everything die that was handed out, and owe the end of all sessions, where nothing else changes (G8).
+
+        No event tells of it: that of what it is done for does.
+
+        Args:
+            epoch: As for `password_changed`.
+
+        Returns:
+            What is owed of "end all sessions".
+
+        Raises:
+            UnknownUser: There is no such user.
+            NotSignedIn: Factor or password changed since it was decided that he may.
+        """
+        return self.context.transact(lambda scope: _outlived(scope, user_id, end_sessions=True, epoch=epoch))
 
     def forget(self, user_id: UserId) -> None:
         """Delete everything kept about a user; nothing happens where there is nothing."""
@@ -107,3 +120,19 @@ class EnrollmentCases:
             tx.forget(user_id)
 
         self.context.store.transact(work)
+
+
+def _outlived(scope: Scope, user_id: UserId, *, end_sessions: bool, epoch: int | None) -> int:
+    """
+    Let everything die that was handed out; what is owed of "end all sessions".
+
+    Raises:
+        NotSignedIn: Factor or password changed since *epoch*.
+    """
+    enrollment = scope.lock(user_id)
+    if epoch is not None and epoch != enrollment.epoch:
+        raise NotSignedIn
+    after = enrollment.changed() if end_sessions else enrollment.outlived()
+    scope.tx.save(after)
+    scope.tx.drop_handed_out(user_id)
+    return after.end_sessions

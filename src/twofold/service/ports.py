@@ -7,6 +7,7 @@ from typing import Protocol, TypeVar
 from twofold.core.assurance import ProvedSession
 from twofold.core.enrollment import Enrollment
 from twofold.core.events import Event, RecordedEvent
+from twofold.core.factors import Factor
 from twofold.core.sign_in import PendingSignIn
 
 T = TypeVar("T")
@@ -28,12 +29,16 @@ class Transaction(Protocol):
     """
     One short transaction of ours; whatever is locked, the row of the user is locked first.
 
-    `lock`, `enrollment`, `account` and `session` raise `UnknownUser` where the store has no such user. What is stored
-    about a user is stored after `lock`; `forget` locks by itself.
+    `lock`, `hold`, `enrollment`, `account` and `session` raise `UnknownUser` where the store has no such user. What is
+    stored about a user is stored after `lock` or `hold`, so that nothing is stored about one who is gone; `forget`
+    locks by itself.
     """
 
     def lock(self, user_id: UserId) -> Enrollment:
         """Read the enrollment of this user, and keep every other transaction from locking it until this one ends."""
+
+    def hold(self, user_id: UserId) -> None:
+        """Hold the row of this user as `lock` does, whatever stands in it; unknown is who has none yet, too."""
 
     def save(self, enrollment: Enrollment) -> None:
         """Store the enrollment of a user whose row this transaction holds."""
@@ -55,14 +60,17 @@ class Transaction(Protocol):
             before: Only events that were recorded before the one of this number.
         """
 
-    def last_accepted(self, user_id: UserId) -> datetime | None:
-        """The moment of the last event of this user with a factor and the outcome `success`."""
+    def last_accepted(self, user_id: UserId, factor: Factor | None = None) -> datetime | None:
+        """The moment of the last event of this user with a factor (or this one) and the outcome `success`."""
 
     def add_pending_sign_in(self, pending: PendingSignIn, *, at: datetime, keep: int) -> None:
         """Store a pending sign-in; of this user's, the expired go, and the oldest beyond *keep*."""
 
     def pending_sign_in(self, token_hash: str) -> PendingSignIn | None:
         """The pending sign-in of this token, dead or alive."""
+
+    def pending_sign_ins(self, user_id: UserId) -> Sequence[PendingSignIn]:
+        """All pending sign-ins of this user, dead or alive; the one that lives longest first."""
 
     def drop_pending_sign_in(self, token_hash: str) -> None:
         """Delete one pending sign-in."""
@@ -72,6 +80,12 @@ class Transaction(Protocol):
 
     def save_session(self, session: ProvedSession) -> None:
         """Store what a session has proved, in place of what it proved before."""
+
+    def sessions(self, user_id: UserId) -> Sequence[ProvedSession]:
+        """What the sessions of this user have proved, the last proof first."""
+
+    def drop_session(self, user_id: UserId, session_hash: str) -> None:
+        """Delete what one session of this user has proved."""
 
     def drop_handed_out(self, user_id: UserId) -> None:
         """Delete all pending sign-ins and proved sessions of this user."""

@@ -6,6 +6,7 @@ from typing import Self
 
 from twofold.core.assurance import Assurance, ProvedSession, password_assurance, second_factor_assurance
 from twofold.core.enrollment import Enrollment, Judgement
+from twofold.core.events import EventKind
 from twofold.errors import SignInTokenDead, StepUpRequired
 from twofold.service.context import Context, Scope, token_hash
 from twofold.service.ports import UserId
@@ -145,6 +146,21 @@ class SessionBook:
 
         if not self.context.transact(work):
             raise SignInTokenDead
+
+    def ended(self, user_id: UserId, session_id: str) -> None:
+        """
+        Note that this user has ended one session, after the host has; what it has proved is forgotten.
+
+        Raises:
+            UnknownUser: There is no such user.
+        """
+
+        def work(scope: Scope) -> None:
+            scope.lock(user_id)
+            scope.tx.drop_session(user_id, token_hash(session_id))
+            scope.record(EventKind.SESSION_ENDED)
+
+        self.context.transact(work)
 
     def paid(self, user_id: UserId, debt: int) -> None:
         """Clear the debt "end all sessions" after it was paid, unless a newer one has been incurred meanwhile."""

@@ -22,6 +22,7 @@ from twofold.service.backup_codes import BackupCodeCases
 from twofold.service.context import Context
 from twofold.service.enrollment import EnrollmentCases
 from twofold.service.events import EventCases
+from twofold.service.export import ExportCases
 from twofold.service.ports import Clock, EventSink, Store, Transactions, UserId
 from twofold.service.sessions import SessionBook
 from twofold.service.sign_in import SignIn
@@ -141,6 +142,11 @@ class TwoFactorAuth:
     def events(self) -> EventCases:
         """What happened, as its user may see it."""
         return EventCases(self._context)
+
+    @property
+    def export(self) -> ExportCases:
+        """All that is stored about a user, in words."""
+        return ExportCases(self._context)
 
     def password_changed(self, user_id: UserId, *, end_sessions: bool = False, epoch: int | None = None) -> int:
         """

@@ -59,9 +59,7 @@ class Statements:
         rows = tables.pending_sign_ins
         handle, user = rows.c.token_hash == bindparam("p_handle"), rows.c.user_id == bindparam("p_user")
         self.pending_sign_in: Select[Any] = select(rows).where(handle)
-        self.pending_sign_ins_of: Select[Any] = (
-            select(rows.c.token_hash, rows.c.expires_at).where(user).order_by(rows.c.expires_at.desc())
-        )
+        self.pending_sign_ins_of: Select[Any] = select(rows).where(user).order_by(rows.c.expires_at.desc())
         self.add_pending_sign_in: Insert = insert(rows)
         self.drop_pending_sign_in: Delete = delete(rows).where(handle)
         self.drop_pending_sign_ins_of: Delete = delete(rows).where(user)
@@ -79,21 +77,26 @@ class Statements:
             .where(rows.c.session_hash == bindparam("p_session_hash"))
             .values({name: bindparam(f"p_{name}") for name in kept})
         )
-        self.drop_sessions_of: Delete = delete(rows).where(rows.c.user_id == bindparam("p_user"))
+        user = rows.c.user_id == bindparam("p_user")
+        self.sessions_of: Select[Any] = select(rows).where(user).order_by(rows.c.proved_at.desc())
+        self.drop_sessions_of: Delete = delete(rows).where(user)
+        self.drop_session: Delete = self.drop_sessions_of.where(rows.c.session_hash == bindparam("p_handle"))
 
     def _of_events(self, tables: Tables) -> None:
         rows = tables.events
         user = rows.c.user_id == bindparam("p_user")
         self.add_event: Insert = insert(rows).inline()  # Nobody asks for the number of an event.
-        own = select(rows.c.id).where(user, rows.c.id < bindparam("p_before"))
-        # The numbers alone can be read whatever stands beside them.
-        self.event_numbers: Select[Any] = own.order_by(rows.c.id.desc()).limit(bindparam("p_at_most"))
+        # The numbers alone can be read whatever stands beside them. Of `id + 0` there is no index: PostgreSQL would go
+        # through everybody's events by the key, back to the last ones of a user who has many and is long gone.
+        own = select(rows.c.id).where(user, rows.c.id < bindparam("p_before")).order_by((rows.c.id + 0).desc())
+        self.event_numbers: Select[Any] = own.limit(bindparam("p_at_most"))
         told = [rows.c.moment, *(rows.c[name] for name in EVENT_WORDS)]
         self.events: Select[Any] = self.event_numbers.add_columns(*told)
         self.event: Select[Any] = select(rows.c.id, *told).where(rows.c.id == bindparam("p_number"))
         self.last_accepted: Select[Any] = select(func.max(rows.c.moment)).where(
             user, rows.c.factor.is_not(None), rows.c.outcome == SUCCESS
         )
+        self.last_accepted_of: Select[Any] = self.last_accepted.where(rows.c.factor == bindparam("p_factor"))
         self.drop_events_of: Delete = delete(rows).where(user)
 
 

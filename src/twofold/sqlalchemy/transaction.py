@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from twofold.core.assurance import ProvedSession
 from twofold.core.enrollment import Enrollment
 from twofold.core.events import UNREADABLE, Event, RecordedEvent
+from twofold.core.factors import Factor
 from twofold.core.sealing import user_text
 from twofold.core.sign_in import PendingSignIn
 from twofold.errors import CannotOpen, UnknownUser
@@ -84,6 +85,10 @@ class SqlTransaction:
             raise UnknownUser
         return enrollment_of(row)
 
+    def hold(self, user_id: UserId) -> None:
+        if self._first(self._statements.epoch, p_user=user_id) is None:
+            raise UnknownUser
+
     def _add_enrollment(self, user_id: UserId) -> None:
         """The first row of a user in the side table; another transaction may come before us."""
         self.account(user_id)
@@ -134,8 +139,11 @@ class SqlTransaction:
             return RecordedEvent(number, UNREADABLE)
         return recorded_event_of(row)
 
-    def last_accepted(self, user_id: UserId) -> datetime | None:
-        row = self._first(self._statements.last_accepted, p_user=user_id)
+    def last_accepted(self, user_id: UserId, factor: Factor | None = None) -> datetime | None:
+        if factor is None:
+            row = self._first(self._statements.last_accepted, p_user=user_id)
+        else:
+            row = self._first(self._statements.last_accepted_of, p_user=user_id, p_factor=factor.value)
         return None if row is None else utc_or_none(row[0])
 
     def add_pending_sign_in(self, pending: PendingSignIn, *, at: datetime, keep: int) -> None:
@@ -156,6 +164,9 @@ class SqlTransaction:
         row = self._first(self._statements.pending_sign_in, p_handle=token_hash)
         return None if row is None else pending_sign_in_of(row)
 
+    def pending_sign_ins(self, user_id: UserId) -> Sequence[PendingSignIn]:
+        return [pending_sign_in_of(row) for row in self._rows(self._statements.pending_sign_ins_of, p_user=user_id)]
+
     def drop_pending_sign_in(self, token_hash: str) -> None:
         self._execute(self._statements.drop_pending_sign_in, p_handle=token_hash)
 
@@ -170,6 +181,13 @@ class SqlTransaction:
         saved = self._execute(self._statements.save_session, **{f"p_{name}": value for name, value in values.items()})
         if saved.rowcount == 0:
             self._connection.execute(self._statements.add_session, values)
+
+    def sessions(self, user_id: UserId) -> Sequence[ProvedSession]:
+        rows = self._rows(self._statements.sessions_of, p_user=user_id)
+        return [session for row in rows if (session := proved_session_of(row)) is not None]
+
+    def drop_session(self, user_id: UserId, session_hash: str) -> None:
+        self._execute(self._statements.drop_session, p_user=user_id, p_handle=session_hash)
 
     def drop_handed_out(self, user_id: UserId) -> None:
         self._execute(self._statements.drop_pending_sign_ins_of, p_user=user_id)

@@ -9,6 +9,7 @@ from typing import TypeVar
 from twofold.core.assurance import ProvedSession
 from twofold.core.enrollment import Enrollment
 from twofold.core.events import SUCCESS, Event, RecordedEvent
+from twofold.core.factors import Factor
 from twofold.core.sign_in import PendingSignIn
 from twofold.errors import UnknownUser
 from twofold.service.ports import Transaction, Transactions, UserId
@@ -79,6 +80,9 @@ class _MemoryTransaction:
     def lock(self, user_id: UserId) -> Enrollment:
         return self.enrollment(user_id)
 
+    def hold(self, user_id: UserId) -> None:
+        self.account(user_id)
+
     def save(self, enrollment: Enrollment) -> None:
         self._tables.enrollments[enrollment.user_id] = enrollment
 
@@ -103,24 +107,27 @@ class _MemoryTransaction:
         ]
         return own[::-1][:at_most]
 
-    def last_accepted(self, user_id: UserId) -> datetime | None:
+    def last_accepted(self, user_id: UserId, factor: Factor | None = None) -> datetime | None:
         moments = [
             event.moment
             for event in self._tables.events.values()
             if event.user_id == user_id and event.factor is not None and event.outcome == SUCCESS
+            if factor in {None, event.factor}
         ]
         return max(moments, default=None)
 
     def add_pending_sign_in(self, pending: PendingSignIn, *, at: datetime, keep: int) -> None:
-        own = [other for other in self._tables.pending.values() if other.user_id == pending.user_id]
-        own.sort(key=lambda other: other.expires_at, reverse=True)
-        for place, other in enumerate(own, 1):
+        for place, other in enumerate(self.pending_sign_ins(pending.user_id), 1):
             if other.expires_at <= at or place >= keep:
                 del self._tables.pending[other.token_hash]
         self._tables.pending[pending.token_hash] = pending
 
     def pending_sign_in(self, token_hash: str) -> PendingSignIn | None:
         return self._tables.pending.get(token_hash)
+
+    def pending_sign_ins(self, user_id: UserId) -> Sequence[PendingSignIn]:
+        own = [pending for pending in self._tables.pending.values() if pending.user_id == user_id]
+        return sorted(own, key=lambda pending: pending.expires_at, reverse=True)
 
     def drop_pending_sign_in(self, token_hash: str) -> None:
         self._tables.pending.pop(token_hash, None)
@@ -131,6 +138,15 @@ class _MemoryTransaction:
 
     def save_session(self, session: ProvedSession) -> None:
         self._tables.sessions[session.session_hash] = session
+
+    def sessions(self, user_id: UserId) -> Sequence[ProvedSession]:
+        own = [session for session in self._tables.sessions.values() if session.user_id == user_id]
+        return sorted(own, key=lambda session: session.assurance.at, reverse=True)
+
+    def drop_session(self, user_id: UserId, session_hash: str) -> None:
+        session = self._tables.sessions.get(session_hash)
+        if session is not None and session.user_id == user_id:
+            del self._tables.sessions[session_hash]
 
     def drop_handed_out(self, user_id: UserId) -> None:
         tables = self._tables

@@ -91,12 +91,13 @@ class EnrollmentPromises(Promises):
         """Where the store has no such user, whatever asks for one says so."""
         refusals = [
             self.refusal(store, lambda tx: tx.lock(unknown_user_id)),
+            self.refusal(store, lambda tx: tx.hold(unknown_user_id)),
             self.refusal(store, lambda tx: tx.enrollment(unknown_user_id)),
             self.refusal(store, lambda tx: tx.account(unknown_user_id)),
             self.refusal(store, lambda tx: tx.session(unknown_user_id, fresh_hash())),
         ]
 
-        assert [UnknownUser] * 4 == refusals
+        assert [UnknownUser] * 5 == refusals
 
     def test_the_account_is_the_name_that_people_know(self, store: Store, add_user: AddUser) -> None:
         """The account of a user is the host's name for that user, whatever letters it has."""

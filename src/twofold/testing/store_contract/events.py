@@ -84,9 +84,10 @@ class EventPromises(Promises):
             replace(event, moment=later, factor=None),
             replace(event, moment=later, user_id=other_id),
         )
-        last = store.read(lambda tx: tx.last_accepted(user_id))
+        last = store.read(lambda tx: [tx.last_accepted(user_id, factor) for factor in (None, *Factor)])
 
-        assert (none_yet, last) == (None, MOMENT)
+        assert none_yet is None
+        assert [MOMENT, MOMENT, MOMENT - timedelta(days=1)] == last
 
 
 def every_error(base: type[TwofoldError]) -> set[type[TwofoldError]]:

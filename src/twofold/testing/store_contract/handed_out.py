@@ -107,6 +107,27 @@ class HandedOutPromises(Promises):
 
         assert (full_enrollment(other_id), None) == read
 
+    def test_what_was_handed_out_is_listed(self, store: Store, add_user: AddUser) -> None:
+        """All that one user holds is listed, what lives longest or was proved last first, and nothing of others'."""
+        user_id, other_id = add_user("ann@example.com"), add_user("bob@example.com")
+        moments = [MOMENT + timedelta(minutes=number) for number in (1, 2, 3)]
+        pending = [pending_sign_in(user_id, expires_at=moment) for moment in moments]
+        proved = [proved_session(user_id, password_assurance(moment)) for moment in moments]
+        self.hand_out(store, *pending, *proved, *handed_out_to(other_id))
+        listed = store.read(lambda tx: [list(tx.pending_sign_ins(user_id)), list(tx.sessions(user_id))])
+
+        assert [pending[::-1], proved[::-1]] == listed
+
+    def test_dropping_one_session_leaves_the_rest(self, store: Store, add_user: AddUser) -> None:
+        """What one session has proved goes alone, and only in the name of its own user; twice is no error."""
+        user_id, other_id = add_user("ann@example.com"), add_user("bob@example.com")
+        ended, kept, other = proved_session(user_id), proved_session(user_id), proved_session(other_id)
+        self.hand_out(store, ended, kept, other)
+        for handle in (ended.session_hash, ended.session_hash, other.session_hash):
+            store.transact(lambda tx, handle=handle: tx.drop_session(user_id, handle))  # type: ignore[misc]
+
+        assert self.found(store, ended, kept, other) == [False, True, True]
+
     def test_dropping_what_was_handed_out_leaves_the_rest(
         self, store: Store, add_user: AddUser, events_of: EventsOf
     ) -> None:
