@@ -1,14 +1,15 @@
 """All that is stored about one user's second factor, in words (GDPR, Article 15): no secret, no digest, no hash."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from twofold.core.assurance import Assurance
+from twofold.core.assurance import Assurance, ProvedSession
 from twofold.core.enrollment import Enrollment
 from twofold.core.factors import Factor
 from twofold.core.policy import EVENTS_AT_ONCE
+from twofold.core.sign_in import PendingSignIn
 from twofold.errors import CannotOpen
 from twofold.service.context import Context, Scope, token_hash
 from twofold.service.events import EventPage, page_of
@@ -124,8 +125,8 @@ class ExportCases:
 def _export_of(scope: Scope, reading: _Reading, enrollment: Enrollment, asking: str) -> Export:
     tx, user_id = scope.tx, enrollment.user_id
     codes = reading.part("backup_codes", lambda: _backup_codes_of(scope, enrollment), None)
-    proved = reading.part("sessions", lambda: tuple(tx.sessions(user_id)), ())
-    pending = reading.part("pending_sign_ins", lambda: tuple(tx.pending_sign_ins(user_id)), ())
+    proved: Sequence[ProvedSession] = reading.part("sessions", lambda: tx.sessions(user_id), ())
+    pending: Sequence[PendingSignIn] = reading.part("pending_sign_ins", lambda: tx.pending_sign_ins(user_id), ())
     factors = _factors_of(scope, reading, enrollment)
     return Export(
         exported_at=scope.at,
