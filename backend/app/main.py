@@ -14,6 +14,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from sqlalchemy import or_, select
 from sqlalchemy.exc import SQLAlchemyError
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app.database import BACKEND, make_engine, migrate
 from app.models.user import User
@@ -24,6 +25,7 @@ from twofold.core.sealing import Purpose
 from twofold.fastapi import TwoFactor
 from twofold.fastapi.errors import install_problem_details
 from twofold.fastapi.openapi import problems
+from twofold.fastapi.password_limits import PasswordLimits
 from twofold.fastapi.requests import TwofoldRoute
 from twofold.settings import Settings, make_key_file
 
@@ -43,11 +45,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     engine = make_engine(settings.database_url)
     store = make_store(engine)
     auth = make_two_factor_auth(settings, settings.key_ring(KEY_FILE), store)
+    limits = PasswordLimits(settings.policy, redis_url=settings.redis_url, clock=auth.clock)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await migrate(engine)
         yield
+        await limits.close()
         await store.close()
         await engine.dispose()
 
@@ -62,6 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     two_factor = TwoFactor(auth, current_session=current_session, sessions=token_sessions)
     app.state.settings, app.state.engine, app.state.two_factor = settings, engine, two_factor
+    app.state.password_limits = limits
     # On MariaDB it would be two statements more; and on a connection that broke meanwhile, an error that SQLAlchemy
     # does not know for one of the database's, and a connection that nobody gives back.
     by_itself = {} if engine.dialect.name in {"mysql", "mariadb"} else {"isolation_level": "AUTOCOMMIT"}
@@ -76,8 +81,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             allow_origins=settings.cors_origins,
             allow_methods=["*"],
             allow_headers=["Authorization", "Content-Type", "X-TOTP-Code"],
-            expose_headers=["WWW-Authenticate", "Retry-After"],
+            expose_headers=["WWW-Authenticate", "Retry-After", "RateLimit-Policy", "RateLimit"],
         )
+    if settings.trusted_proxies:
+        # Outside of all else: who asks is known before anything is looked at.
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
     return app
 
 
@@ -149,6 +157,12 @@ def main() -> None:
         settings = Settings.from_environment()
         ensure_it_can_listen(settings)
         asyncio.run(prepare(settings))
+        if settings.counts_alone:
+            logger.warning(
+                "WEB_CONCURRENCY is %d and REDIS_URL is not set: each worker counts wrong passwords alone, so that so "
+                "many times as many are looked at. Set REDIS_URL.",
+                settings.workers,
+            )
     except ConfigurationError as error:
         sys.exit(f"Twofold does not start. {error}")
     except (SQLAlchemyError, OSError) as error:
@@ -162,7 +176,7 @@ def main() -> None:
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
-        # Forwarding headers are believed from nobody: by default uvicorn believes this machine.
+        # By default uvicorn believes this machine; the application believes TRUSTED_PROXIES, and nobody else.
         proxy_headers=False,
         server_header=False,
     )

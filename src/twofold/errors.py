@@ -7,6 +7,7 @@ TwofoldError
 │   └── CannotOpen              a stored value does not open
 ├── InvalidRequest              malformed before anything was looked at
 │   └── MalformedCode           what was typed cannot be a code
+├── RateLimited                 too many wrong passwords: this one was not looked at
 ├── ProofRefused                a proof was looked at and not accepted
 │   ├── InvalidCode             wrong or expired
 │   ├── CodeAlreadyUsed         right, but not for the first time
@@ -33,15 +34,40 @@ secret, a code or what was sent.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
 
+@dataclass(frozen=True)
+class AddressLimit:
+    """
+    How many wrong passwords one client address has left.
+
+    Args:
+        quota: Wrong passwords within a window.
+        window: Its seconds.
+        remaining: How many are left in this one.
+        reset: The whole seconds until the next one begins.
+    """
+
+    quota: int
+    window: int
+    remaining: int
+    reset: int
+
+
 class TwofoldError(Exception):
-    """Anything that this library refuses or cannot do."""
+    """
+    Anything that this library refuses or cannot do.
+
+    Attributes:
+        address_limit: Where a password was refused, what its client's address has left; never of an account.
+    """
 
     slug: ClassVar[str] = "error"
     detail: ClassVar[str] = "The request could not be carried out."
+    address_limit: AddressLimit | None = None
 
     def __init__(self, detail: str | None = None) -> None:
         super().__init__(detail or self.detail)
@@ -82,6 +108,24 @@ class InvalidRequest(TwofoldError):
 
 class MalformedCode(InvalidRequest):
     """What was typed cannot be a code; it was not compared with anything."""
+
+
+class RateLimited(TwofoldError):
+    """
+    Too many wrong passwords, of this account or from this client address: this one was not looked at.
+
+    Args:
+        retry_after: The whole seconds until it is worth another try; for an account always its whole window.
+        address_limit: What the client's address has left.
+    """
+
+    slug = "rate-limited"
+    detail = "Too many wrong passwords. Wait before you try again."
+
+    def __init__(self, retry_after: int, address_limit: AddressLimit | None = None) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+        self.address_limit = address_limit
 
 
 class ProofRefused(TwofoldError):

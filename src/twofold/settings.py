@@ -6,10 +6,11 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import IPv4Network, ip_address, ip_network
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TypeVar
+from urllib.parse import parse_qsl, urlsplit
 
 from twofold.core.policy import PROFILES, RECOMMENDED, Policy, checked_policy
 from twofold.core.sealing import KEY_BYTES, KeyRing
@@ -40,6 +41,8 @@ class Settings:
         encryption_key: The entries of `ENCRYPTION_KEY`; empty where it is missing.
         database_url: With a driver that understands an event loop; empty where it is missing.
         workers: Processes that serve.
+        redis_url: Where the workers count wrong passwords together; empty where it is missing.
+        trusted_proxies: Addresses and networks whose `X-Forwarded-For` is believed.
     """
 
     host: str = "127.0.0.1"
@@ -51,6 +54,8 @@ class Settings:
     issuer: str = "Twofold"
     policy: Policy = RECOMMENDED
     cors_origins: tuple[str, ...] = ()
+    redis_url: str = field(default="", repr=False)
+    trusted_proxies: tuple[str, ...] = ()
     production: bool = False
 
     @property
@@ -78,12 +83,19 @@ class Settings:
             issuer=reader.issuer("TWOFA_ISSUER"),
             policy=reader.policy("TWOFA_PROFILE"),
             cors_origins=reader.origins("CORS_ORIGINS"),
+            redis_url=reader.redis_url("REDIS_URL"),
+            trusted_proxies=reader.networks("TRUSTED_PROXIES"),
             production=reader.choice("APP_ENV", {"production": True, "development": False}, "development"),
         )
         if not settings.encryption_key and not settings.may_make_key:
             reader.refuse_keys(())
         reader.finish()
         return settings
+
+    @property
+    def counts_alone(self) -> bool:
+        """Whether several workers count wrong passwords, and none knows of another's."""
+        return self.workers > 1 and not self.redis_url
 
     @property
     def may_make_key(self) -> bool:
@@ -194,6 +206,21 @@ class _Reader:
             self._fault(name, "write https://host[:port], several with commas; * is not possible with credentials")
         return origins
 
+    def redis_url(self, name: str) -> str:
+        value = self.text(name, "")
+        scheme, _, rest = value.partition("://")
+        if not value or (scheme in {"redis", "rediss"} and _leads_to_redis(rest)):
+            return value
+        self._fault(name, "write redis://[user:password@]host[:port][/number], or rediss:// for TLS")
+        return ""
+
+    def networks(self, name: str) -> tuple[str, ...]:
+        try:
+            return tuple(each for entry in self.entries(name) for each in _networks_of(entry))
+        except ValueError:
+            self._fault(name, "write IP addresses and networks like 10.0.0.0/8 or fd00::/8, several with commas")
+            return ()
+
     def policy(self, name: str) -> Policy:
         policy = self.choice(name, PROFILES, RECOMMENDED.name)
         try:
@@ -234,6 +261,29 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _networks_of(text: str) -> list[str]:
+    """
+    An address or a network, and how a socket for both kinds of IP writes it where it is IPv4.
+
+    Raises:
+        ValueError: It is neither, or an address within a network, of which nobody knows which was meant.
+    """
+    network = ip_network(text)
+    if isinstance(network, IPv4Network):
+        return [str(network), f"::ffff:{network.network_address}/{96 + network.prefixlen}"]
+    return [str(network)]
+
+
+def _leads_to_redis(rest: str) -> bool:
+    """Whether what stands behind `://` names a host, and beside it what is needed for TLS at most."""
+    match = re.fullmatch(_SERVER, rest)
+    parts = urlsplit(f"//{rest}")
+    fine = re.fullmatch(r"(/[0-9]{0,5})?", parts.path) and all(
+        name.startswith("ssl_") for name, _ in parse_qsl(parts.query, keep_blank_values=True)
+    )
+    return bool(match and parts.hostname and fine) and int((match and match["port"]) or 1) in range(1, 65_536)
 
 
 def _leads_somewhere(kind: str, rest: str) -> bool:

@@ -20,6 +20,7 @@ from twofold import TwoFactorAuth
 from twofold.core.events import Event
 from twofold.core.policy import RECOMMENDED, Policy
 from twofold.core.totp import TypedCode
+from twofold.fastapi.password_limits import PasswordLimits
 from twofold.service.sessions import Proved
 from twofold.settings import Settings
 from twofold.sqlalchemy import SqlAlchemyStore
@@ -83,6 +84,7 @@ class World:
         """A new test: noon again, and nothing has happened."""
         self.clock.moment = NOON
         self.events.clear()
+        self.app.state.password_limits = PasswordLimits(self.auth.policy, clock=self.clock)
 
     def use(self, use_case: Callable[[TwoFactorAuth], T]) -> T:
         """One use case past HTTP."""

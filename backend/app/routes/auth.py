@@ -22,11 +22,21 @@ from app.models.user import (
 )
 from app.utils.two_factor_auth import CurrentRow, Token, TokenSessions, token_sessions
 from twofold import Assurance, TwoFactorAuth
-from twofold.errors import Forbidden, InvalidRequest, NotFound, NotSignedIn, SignInFailed, StepUpRequired, Unavailable
+from twofold.errors import (
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    NotSignedIn,
+    RateLimited,
+    SignInFailed,
+    StepUpRequired,
+    Unavailable,
+)
 from twofold.fastapi import TwoFactor
 from twofold.fastapi.cores import on_a_core
 from twofold.fastapi.host import CurrentSession
 from twofold.fastapi.openapi import CODE_REFUSED, problems
+from twofold.fastapi.password_limits import PasswordLimits
 from twofold.fastapi.requests import JsonBody, TwofoldRoute, client_address
 from twofold.fastapi.schemas import Strict
 from twofold.fastapi.sessions import CheckedPassword
@@ -109,8 +119,24 @@ class Passwords:
     request: Request
     db: AsyncSession
 
-    async def check(self, password: str, **user: str | int) -> CheckedPassword:
-        """Whose password this is; `SignInFailed`, in the same time, for unknown and wrong."""
+    async def check(self, password: str, *, account: str, **user: str | int) -> CheckedPassword:
+        """
+        Whose password this is.
+
+        Raises:
+            RateLimited: There were too many wrong ones for *account*, or from this client; it was not looked at.
+            SignInFailed: It is wrong, or there is no such user, in the same time.
+        """
+        limits: PasswordLimits = self.request.app.state.password_limits
+        async with limits.attempt(client_address(self.request), account):
+            return await self._compare(password, **user)
+
+    async def check_own(self, password: str, user_id: int) -> None:
+        """Whether it is the password of somebody who is signed in; raises as `check`, by the same counts."""
+        email = await self.db.scalar(select(User.email).filter_by(id=user_id))
+        await self.check(password, account=email or "", id=user_id)
+
+    async def _compare(self, password: str, **user: str | int) -> CheckedPassword:
         auth: TwoFactorAuth = self.request.app.state.two_factor.auth
         columns = (User.id, User.hashed_password, User.twofa_epoch)
         found = (await self.db.execute(select(*columns).filter_by(**user))).first()
@@ -136,7 +162,8 @@ GivenPasswords = Annotated[Passwords, Depends(passwords_of)]
 async def check_password(body: GivenCredentials, passwords: GivenPasswords) -> CheckedPassword:
     """Whose credentials these are, for the library."""
     # Not every database can be asked for a control character; no address has one.
-    return await passwords.check(body.password, email=body.address if body.address.isprintable() else "")
+    email = body.address if body.address.isprintable() else ""
+    return await passwords.check(body.password, account=body.address, email=email)
 
 
 async def register(
@@ -241,7 +268,7 @@ def add_account_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
     """Add the routes that ask for the password, and for the second factor where there is one."""
     auth, ask = two_factor.auth, [Depends(two_factor.require_second_factor(if_enabled=True))]
     Current = Annotated[CurrentSession, Depends(two_factor.host.current)]  # noqa: N806 - a type
-    told = problems(NotSignedIn, StepUpRequired, InvalidRequest, SignInFailed, *CODE_REFUSED, Unavailable)
+    told = problems(NotSignedIn, StepUpRequired, InvalidRequest, RateLimited, SignInFailed, *CODE_REFUSED, Unavailable)
 
     @router.post("/password", summary="Change the password", status_code=204, dependencies=ask, responses=told)
     async def change_password(
@@ -255,7 +282,7 @@ def add_account_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
         if errors := password_faults(body.new_password, "new_password"):
             raise InvalidRequest(errors=errors)
         user_id, epoch = current.user_id, current.state.epoch
-        await passwords.check(body.current_password, id=user_id)
+        await passwords.check_own(body.current_password, user_id)
         new_hash = await on_a_core(lambda: PASSWORDS.hash(body.new_password))
         # Owed and recorded before the change, so that sessions end also if this process dies after it, and only if
         # nothing changed since this request was let in; owed again after it, for what began in between with the old
@@ -275,7 +302,7 @@ def add_account_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
     ) -> None:
         """Deletes the account and everything that is kept about it."""
         user_id, epoch = current.user_id, current.state.epoch
-        await passwords.check(body.password, id=user_id)
+        await passwords.check_own(body.password, user_id)
         # As above; and nothing is taken away before the account itself is.
         await auth.run(lambda auth: auth.enrollment.end_sessions(user_id, epoch=epoch))
         await db.execute(delete(UserSession).filter_by(user_id=user_id))

@@ -11,7 +11,15 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from twofold.errors import InvalidRequest, Locked, StepUpRequired, TwofoldError, Unauthenticated
+from twofold.errors import (
+    AddressLimit,
+    InvalidRequest,
+    Locked,
+    RateLimited,
+    StepUpRequired,
+    TwofoldError,
+    Unauthenticated,
+)
 
 MEDIA_TYPE = "application/problem+json"
 PRIVATE_HEADERS = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
@@ -120,7 +128,25 @@ class Problem(Exception):
 
 def problem_of(error: TwofoldError) -> Problem:
     """What an error of ours is told as."""
+    problem = _problem_of(error)
+    problem.headers |= limit_headers(error.address_limit)
+    return problem
+
+
+def limit_headers(limit: AddressLimit | None) -> dict[str, str]:
+    """What a client address has left, as structured fields (RFC 9651; draft-ietf-httpapi-ratelimit-headers)."""
+    if limit is None:
+        return {}
+    return {
+        "RateLimit-Policy": f'"address";q={limit.quota};w={limit.window}',
+        "RateLimit": f'"address";r={limit.remaining};t={limit.reset}',
+    }
+
+
+def _problem_of(error: TwofoldError) -> Problem:
     match error:
+        case RateLimited():
+            return Problem(error.slug, str(error), headers={"Retry-After": str(error.retry_after)})
         case Locked():
             return Problem(
                 error.slug,

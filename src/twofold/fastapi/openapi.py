@@ -9,11 +9,13 @@ from fastapi.dependencies.models import Dependant
 from pydantic import BaseModel
 
 from twofold.errors import (
+    AddressLimit,
     CodeAlreadyUsed,
     FactorDisabled,
     InvalidCode,
     InvalidRequest,
     Locked,
+    RateLimited,
     StepUpRequired,
     TwofoldError,
     Unauthenticated,
@@ -24,6 +26,7 @@ from twofold.fastapi.schemas import ProblemDetails
 EXAMPLE_MOMENT = datetime(2030, 1, 1, 12, 0, 30, tzinfo=UTC)
 EXAMPLES: dict[type[TwofoldError], TwofoldError] = {
     Locked: Locked(EXAMPLE_MOMENT, 30, ["backup_code"]),
+    RateLimited: RateLimited(900, AddressLimit(60, 900, 42, 612)),
     StepUpRequired: StepUpRequired(300, ["totp", "backup_code"]),
     InvalidRequest: InvalidRequest(errors=[{"field": "code", "message": "A code has 6 digits."}]),
 }

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from twofold.core.password_limits import plain_address
 from twofold.core.policy import MAX_BODY_BYTES
 from twofold.errors import InvalidRequest, NotSignedIn, Unauthenticated
 from twofold.fastapi.errors import (
@@ -211,5 +212,5 @@ def totp_code_in(request: Request) -> str | None:
 
 
 def client_address(request: Request) -> str | None:
-    """The address that the request came from."""
-    return request.client.host if request.client else None
+    """The address that the request came from, if that is one: what stands there a proxy may have passed on unread."""
+    return plain_address(request.client.host if request.client else None)

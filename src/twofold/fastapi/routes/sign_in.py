@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.routing import NoMatchFound
 
-from twofold.errors import InvalidRequest, SignInFailed, SignInTokenDead, Unavailable, UnknownUser
+from twofold.errors import InvalidRequest, RateLimited, SignInFailed, SignInTokenDead, Unavailable, UnknownUser
 from twofold.fastapi.errors import PRIVATE_HEADERS
 from twofold.fastapi.host import Host
 from twofold.fastapi.openapi import CODE_REFUSED, add_schema, extend, problems
@@ -107,7 +107,7 @@ def _add_first_step(router: APIRouter, host: Host, check_password: Callable[...,
         summary="Sign in with a password",
         response_model=host.signed_in_model | SecondFactorRequired,
         response_model_exclude_unset=True,
-        responses=problems(SignInFailed, InvalidRequest, *CODE_REFUSED, Unavailable),
+        responses=problems(SignInFailed, InvalidRequest, RateLimited, *CODE_REFUSED, Unavailable),
     )
     async def login(answer: Annotated[Any, Depends(sign_in_dependency(host, check_password))]) -> Any:
         """
