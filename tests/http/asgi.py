@@ -22,6 +22,7 @@ class Asked:
         path: With its query.
         chunks: Its body, as it arrives.
         hangs_up: The client leaves before the end of the body.
+        client: The address from which the connection comes.
     """
 
     path: str
@@ -29,6 +30,7 @@ class Asked:
     chunks: Iterable[bytes] = (b"{}",)
     method: str = "POST"
     hangs_up: bool = False
+    client: str = "192.0.2.1"
 
 
 async def ask(app: FastAPI, asked: Asked) -> Response:
@@ -45,7 +47,7 @@ async def ask(app: FastAPI, asked: Asked) -> Response:
         "query_string": query.encode(),
         "root_path": "",
         "headers": [(name.lower(), value) for name, value in asked.headers],
-        "client": ("192.0.2.1", 40_000),
+        "client": (asked.client, 40_000),
         "server": ("testserver", 80),
     }
     arriving: list[Message] = [{"type": "http.request", "body": chunk, "more_body": True} for chunk in asked.chunks]

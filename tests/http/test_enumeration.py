@@ -12,6 +12,8 @@ from tests.http.problems import slug_of
 from tests.http.victim import LOGIN, REGISTER
 from tests.http.world import PASSWORD, Person, World
 
+WRONG = "a wrong one"
+
 
 def locked(world: World) -> Person:
     person = world.enrolled()
@@ -48,6 +50,12 @@ PEOPLE: dict[str, Callable[[World], Person]] = {
 }
 
 
+def login(world: World, email: str, password: str = WRONG, **options: Any) -> Response:
+    """Sign in as the first of all who do."""
+    world.forget_wrong_passwords()
+    return world.post(LOGIN, json={"email": email, "password": password}, **options)
+
+
 def everything(answer: Response) -> tuple[object, ...]:
     """All that an answer says."""
     return answer.status_code, answer.content, sorted(answer.headers.items())
@@ -59,7 +67,7 @@ def test_a_wrong_password(each_world: World):
     """
     addresses = [each_world.stranger(), *(person(each_world).email for person in PEOPLE.values())]
 
-    answers = [each_world.post(LOGIN, json={"email": address, "password": "a wrong one"}) for address in addresses]
+    answers = [login(each_world, address) for address in addresses]
 
     assert slug_of(answers[0]) == "sign-in-failed"
     assert len({str(everything(answer)) for answer in answers}) == 1
@@ -72,11 +80,8 @@ def test_a_wrong_password_with_a_code(world: World, header: str):
     """
     addresses = [world.stranger(), world.enrolled().email, locked(world).email]
 
-    without = world.post(LOGIN, json={"email": addresses[0], "password": "a wrong one"})
-    answers = [
-        world.post(LOGIN, json={"email": address, "password": "a wrong one"}, headers={"X-TOTP-Code": header})
-        for address in addresses
-    ]
+    without = login(world, addresses[0])
+    answers = [login(world, address, headers={"X-TOTP-Code": header}) for address in addresses]
 
     assert [everything(answer) for answer in answers] == [everything(without)] * 3
 
@@ -125,12 +130,8 @@ def test_the_right_code_with_a_wrong_password(each_world: World):
     person = each_world.enrolled()
     before = person.kept()
 
-    right = each_world.post(
-        LOGIN, json={"email": person.email, "password": "a wrong one"}, headers={"X-TOTP-Code": person.code()}
-    )
-    stranger = each_world.post(
-        LOGIN, json={"email": each_world.stranger(), "password": PASSWORD}, headers={"X-TOTP-Code": person.code()}
-    )
+    right = login(each_world, person.email, headers={"X-TOTP-Code": person.code()})
+    stranger = login(each_world, each_world.stranger(), PASSWORD, headers={"X-TOTP-Code": person.code()})
 
     assert everything(right) == everything(stranger)
     assert person.kept() == before
@@ -174,9 +175,7 @@ def test_what_is_no_address(each_world: World, email: str):
     """
     What cannot be an address fails to sign in exactly as an unknown one does.
     """
-    answers = [
-        each_world.post(LOGIN, json={"email": given, "password": PASSWORD}) for given in (email, each_world.stranger())
-    ]
+    answers = [login(each_world, given, PASSWORD) for given in (email, each_world.stranger())]
 
     assert everything(answers[0]) == everything(answers[1])
     assert slug_of(answers[0]) == "sign-in-failed"

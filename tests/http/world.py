@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
@@ -84,7 +84,11 @@ class World:
         """A new test: noon again, and nothing has happened."""
         self.clock.moment = NOON
         self.events.clear()
-        self.app.state.password_limits = PasswordLimits(self.auth.policy, clock=self.clock)
+        self.forget_wrong_passwords()
+
+    def forget_wrong_passwords(self, **numbers: Any) -> None:
+        """Nobody has typed one yet; and from now on these numbers of the policy are others."""
+        self.app.state.password_limits = PasswordLimits(replace(self.auth.policy, **numbers), clock=self.clock)
 
     def use(self, use_case: Callable[[TwoFactorAuth], T]) -> T:
         """One use case past HTTP."""

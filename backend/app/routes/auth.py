@@ -134,6 +134,7 @@ class Passwords:
     async def check_own(self, password: str, user_id: int) -> None:
         """Whether it is the password of somebody who is signed in; raises as `check`, by the same counts."""
         email = await self.db.scalar(select(User.email).filter_by(id=user_id))
+        await self.db.rollback()  # As below: the counts may be elsewhere, and take their time.
         await self.check(password, account=email or "", id=user_id)
 
     async def _compare(self, password: str, **user: str | int) -> CheckedPassword:
