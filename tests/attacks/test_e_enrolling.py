@@ -1,0 +1,147 @@
+"""E: setting up, switching off, backup codes."""
+
+import json
+from base64 import b32decode
+from collections import Counter
+
+import pyotp
+
+from tests.attacks.acts import enroll, finish, told
+from tests.attacks.roads import routes_of
+from tests.attacks.workers import Asking, Workers
+from tests.http.world import PREFIX, World
+
+OWN_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+
+
+def test_e1_a_second_set_up_overwrites_nothing(world: World):
+    """
+    Where an app is on, another set-up is refused and the old code works; a set-up that was begun before, in another
+    session, cannot be finished after it.
+    """
+    person = world.signed_in()
+    earlier = person.post("/setup").json()["secret"]
+    person.secret = person.post("/setup").json()["secret"]
+    person.token = person.post("/verify", {"code": person.code()}).json()["access_token"]
+    before = person.kept()["users"]
+
+    again = person.post("/setup")
+    late = person.post("/verify", {"code": pyotp.TOTP(earlier).at(world.clock.now())})
+
+    assert [told(again), told(late)] == ["already-enabled", "no-setup-pending"]
+    assert person.kept()["users"] == before
+    assert told(finish(person, code=person.next_code())) == "success"
+
+
+def test_e3_nobody_brings_a_secret_along(world: World):
+    """
+    A secret of the client's own is refused in the body and overlooked elsewhere, and its codes confirm nothing.
+    """
+    person = world.signed_in()
+    own_code = pyotp.TOTP(OWN_SECRET).at(world.clock.now())
+    names = ("secret", "totp_secret", "otpauth_uri", "key")
+
+    refused = [person.post("/setup", {name: OWN_SECRET}) for name in names]
+    begun = person.post("/setup", params=dict.fromkeys(names, OWN_SECRET))
+    refused += [person.post("/verify", {"code": own_code, name: OWN_SECRET}) for name in names]
+    confirmed = person.post("/verify", {"code": own_code}, params=dict.fromkeys(names, OWN_SECRET))
+
+    assert {told(answer) for answer in refused} == {"invalid-request"}
+    assert begun.json()["secret"] != OWN_SECRET
+    assert told(confirmed) == "invalid-code"
+
+
+def test_e4_an_abandoned_secret_is_no_use(world: World):
+    """
+    A set-up that was abandoned leaves no secret behind: the next one has another, and the old one's codes are wrong.
+    """
+    person = world.signed_in()
+    abandoned = person.post("/setup").json()["secret"]
+    world.clock.forward(minutes=11)
+    expired = person.post("/verify", {"code": pyotp.TOTP(abandoned).at(world.clock.now())})
+    person.secret = person.post("/setup").json()["secret"]
+
+    old = person.post("/verify", {"code": pyotp.TOTP(abandoned).at(world.clock.now())})
+
+    assert [told(expired), told(old)] == ["no-setup-pending", "invalid-code"]
+    assert person.secret != abandoned
+    assert told(person.post("/verify", {"code": person.code()})) == "success"
+
+
+def test_e7_a_method_is_what_it_is(world: World):
+    """
+    No header, query or field makes one method another: where a route does not know the method, it stays 405.
+    """
+    person = enroll(world)
+    known: dict[str, set[str]] = {}
+    for route in routes_of(world):
+        known.setdefault(route.path.replace("{id}", "1"), set()).add(route.method)
+    before = person.kept()
+
+    answers = {}
+    for path, methods in known.items():
+        for method in {"GET", "POST", "PUT"} - methods:
+            for other in methods:
+                headers = dict.fromkeys(("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"), other)
+                query = {"_method": other, "method": other}
+                answers[method, path, other] = world.request(
+                    method, path, json={"_method": other}, params=query, headers=person.bearer | headers
+                ).status_code
+
+    assert set(answers.values()) == {405}
+    assert {path for _, path, _ in answers} == set(known)
+    assert person.kept() == before
+
+
+def test_e11_a_secret_has_160_bits(world: World):
+    """
+    A secret has at least 160 bits and is another each time; a backup code has 24 characters of 32.
+    """
+    person = world.signed_in()
+
+    secrets = [person.post("/setup").json()["secret"] for _ in range(5)]
+    person.secret = secrets[-1]
+    codes = person.post("/verify", {"code": person.code()}).json()["backup_codes"]
+
+    assert len(set(secrets)) == 5
+    assert all(len(b32decode(secret)) * 8 >= 160 for secret in secrets)
+    assert {len(code.replace("-", "")) for code in codes} == {24}
+    assert len(set(codes)) == 10
+
+
+def test_e12_one_set_lives(workers: Workers, served_world: World):
+    """
+    Of twenty regenerations at one moment, by two right codes, each code has made one set at most; the newer one's set
+    lives, and no code of any other, the old set among them.
+    """
+    person = served_world.enrolled()
+    bearer = ("Authorization", f"Bearer {person.token}")
+    codes = [person.code(), person.code(1)]
+    askings = [Asking(f"{PREFIX}/backup-codes", json.dumps({"code": code}).encode(), (bearer,)) for code in codes * 10]
+
+    answers = workers.ask(askings)
+    older, newer = answers[::2], answers[1::2]
+    [live] = [answer.json()["backup_codes"] for answer in newer if answer.is_success]
+    dead = [answer.json()["backup_codes"] for answer in older if answer.is_success] + [person.backup_codes]
+
+    assert Counter(map(told, newer)) == {"success": 1, "code-already-used": 9}
+    assert len(dead) <= 2
+    assert {told(finish(person, backup_code=code)) for codes in dead for code in codes[:3]} == {"invalid-code"}
+    assert {told(finish(person, backup_code=code)) for code in live[:3]} == {"success"}
+
+
+def test_e18_no_flag_takes_a_live_app_over(world: World):
+    """
+    No flag of a client's makes a set-up that touches a live secret: unknown ones are refused, and elsewhere overlooked.
+    """
+    person = world.enrolled()
+    flags = {"force": True, "overwrite": True, "reset": True, "admin": True}
+    before = person.kept()["users"]
+
+    refused = [person.post("/setup", {name: True}) for name in flags]
+    overlooked = person.post("/setup", params=flags)
+    beside = person.post("/setup", {"replace": False, "force": True})
+
+    assert {told(answer) for answer in (*refused, beside)} == {"invalid-request"}
+    assert told(overlooked) == "already-enabled"
+    assert person.kept()["users"] == before
