@@ -138,5 +138,5 @@ BY_PASSWORD = {
 BY_PROOF = {f"POST /api/auth/2fa/{name}" for name in ("verify", "step-up", "disable", "backup-codes")}
 """The routes that take a proof in each request, whatever the session has proved before."""
 
-BY_SECOND_FACTOR = {"GET /api/auth/2fa/events"}
+BY_SECOND_FACTOR = {"GET /api/auth/2fa/events", "GET /api/auth/2fa/export"}
 """The routes that ask for a second factor where there is one, and not for a fresh one."""
