@@ -40,26 +40,24 @@ class Route:
         """Whether its body has this field."""
         return name in self.schema.get("properties", {})
 
-    def body(self, person: Person) -> dict[str, Any]:
-        """What the route must be given, right for *person* as far as that is known here."""
+    def body(self, person: Person, **others: Any) -> dict[str, Any]:
+        """What the route must be given, right for *person* as far as that is known here, or as *others* say."""
         known = {
-            "email": lambda: person.email,
-            "password": lambda: PASSWORD,
-            "current_password": lambda: PASSWORD,
-            "new_password": lambda: PASSWORD[::-1],
-            "sign_in_token": person.sign_in_token,
-        }
-        properties = self.schema.get("properties", {})
-        return {
-            name: known[name]() if name in known else properties[name]["examples"][0]
-            for name in self.schema.get("required", ())
-        }
+            "email": person.email,
+            "password": PASSWORD,
+            "current_password": PASSWORD,
+            "new_password": PASSWORD[::-1],
+        } | others
+        needed, properties = self.schema.get("required", ()), self.schema.get("properties", {})
+        if "sign_in_token" in needed and "sign_in_token" not in known:
+            known["sign_in_token"] = person.sign_in_token()
+        return {name: known[name] if name in known else properties[name]["examples"][0] for name in needed}
 
     def ask(
         self, person: Person, headers: dict[str, str], body: dict[str, Any] | None = None, **options: Any
     ) -> Response:
         """One request, of the first thing that there is; with *body* beyond what it must be given."""
-        given = {**self.body(person), **(body or {})} if self.schema else None
+        given = {**self.body(person, **(body or {})), **(body or {})} if self.schema else None
         path = self.path.replace("{id}", "1")
         return person.world.request(self.method, path, headers=headers, json=given, **options)
 
