@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import Depends, Request, Response
+from fastapi import Depends, HTTPException, Request, Response
 from fastapi_users import FastAPIUsers, models
 from fastapi_users.authentication import (
     AuthenticationBackend,
@@ -22,6 +22,7 @@ from fastapi_users.authentication import (
 from fastapi_users.authentication.transport.bearer import BearerResponse
 from fastapi_users.jwt import generate_jwt
 from fastapi_users.manager import BaseUserManager
+from fastapi_users.router.common import ErrorCode
 from fastapi_users.types import DependencyCallable
 
 from twofold.core.assurance import Assurance
@@ -99,13 +100,17 @@ class GuardedStrategy(Strategy[Any, Any]):
         Raises:
             SecondFactorNeeded: It is not; `install` tells it as `SecondFactorRequired`, with 200.
             ProofRefused: The code in `X-TOTP-Code` was not accepted.
+            HTTPException: Everything has one count, and the user waits: what fastapi-users says of a wrong password.
             ConfigurationError: `two_factor_for` was not called for this backend.
         """
         if self._door.host is None or self._door.end_all is None:
             raise ConfigurationError("guarded(...) has no two_factor_for(auth, users, backend, end_all=...) yet.")
-        begun = await self._door.auth.run(
-            lambda auth: auth.sign_in.begin(user.id, self._code), client_address=self._address
-        )
+        try:
+            begun = await self._door.auth.run(
+                lambda auth: auth.sign_in.begin(user.id, self._code), client_address=self._address
+            )
+        except SignInFailed:
+            raise HTTPException(400, ErrorCode.LOGIN_BAD_CREDENTIALS) from None
         if isinstance(begun, SecondFactorPending):
             raise SecondFactorNeeded(begun)
         signed_in = await self._door.host.start(_OneSession(self.inner, user, self._door.end_all), begun)

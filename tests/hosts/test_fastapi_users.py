@@ -18,6 +18,7 @@ from starlette.requests import Request
 from tests.hosts.running import KINDS, PASSWORD, Browser, Host, Person, cookie, cookie_in
 from tests.hosts.test_story import told
 from twofold import PCI_DSS, ConfigurationError, TwoFactorAuth
+from twofold.errors import SignInFailed
 from twofold.fastapi.sessions import cannot_end_sessions, tokens_expire
 from twofold.fastapi_users import guarded, two_factor_for
 
@@ -318,3 +319,25 @@ def test_sessions_that_must_end(parts: Parts, end_all: Any):
 
     with pytest.raises(ConfigurationError, match=f"{re.escape(end_all.said)}, and the profile pci_dss asks for"):
         replace(parts, auth=strict).put_together(replace(parts, auth=strict).backend("db"), end_all=end_all)
+
+
+def test_a_locked_user_is_a_wrong_password(variant: Callable[..., Host]):
+    """
+    Where everything has one count, the right password of a user who waits is told what fastapi-users tells of a wrong
+    one, and no token is written.
+    """
+    edits = {
+        "from twofold import TwoFactorAuth": "from twofold import PCI_DSS, TwoFactorAuth",
+        "store=SqlAlchemyStore(engine, User))": "store=SqlAlchemyStore(engine, User), policy=PCI_DSS)",
+    }
+    host = variant("c", edits)
+    ann, browser = host.somebody(), Browser(host)
+    for _ in range(10):
+        with pytest.raises(SignInFailed):
+            host.use(lambda auth: auth.sign_in.password_checked(ann.id, right=False))
+
+    locked, wrong = browser.sign_in(ann), browser.sign_in(ann, password="wrong horse")
+
+    assert (locked.status_code, locked.json()) == (wrong.status_code, wrong.json())
+    assert locked.json() == {"detail": "LOGIN_BAD_CREDENTIALS"}
+    assert tokens_of(ann) == 0
