@@ -24,6 +24,7 @@ the row says; what is **not yet**, with the reason; and what is **yours**, as on
 * `MUST`, `SHOULD` and `MAY` are the standard's own degree; `L3` is asked by OWASP ASVS at level 3 alone; `LAW` is law.
 * A setting is a number of the [profile](#the-profiles) or a variable of the
   [environment](../README.md#settings-of-the-reference-backend). Where none stands, nothing can be set.
+* What is not offered has no row: codes by mail, SMS or push, biometrics, trusted devices.
 * Where a sentence speaks of sessions, passwords or accounts it is about the reference backend; everything else holds
   for every application with the library.
 

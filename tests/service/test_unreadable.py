@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 from cryptography.fernet import Fernet
 
+from tests.service.people import Person
 from tests.service.roads import CASES, CODE_ROADS
 from twofold import Event, EventKind, KeyRing, TwoFactorAuth
 from twofold.core.sealing import Purpose, Sealed
-from twofold.errors import CannotOpen, Unavailable
+from twofold.errors import CannotOpen, CodeAlreadyUsed, Unavailable
 
 OPENING = [*(name for name in CASES if name not in {"set_up", "state", "confirm", "password_changed"})]
 
@@ -57,6 +58,28 @@ def test_the_operator_learns_which_value_does_not_open(auth, person, attacker, c
     assert person.row.totp_secret not in caplog.text
     assert attacker.shown() not in caplog.text
     assert str(refusal.value) == Unavailable.detail
+
+
+def test_no_id_writes_a_line_of_its_own(auth, store, clock, caplog):
+    """
+    OWASP ASVS 5.0, 16.4.1: an id that somebody chose, with line breaks and colors in it, is one line of the log.
+    """
+    user_id = "ann\r\nERROR: all is lost\x1b[31m\u2028"
+    store.add_user(user_id, "ann@example.com")
+    ann = Person(auth, clock, user_id)
+    ann.enroll()
+    clock.forward(minutes=60)
+    auth.totp.verify(user_id, ann.code())
+    clock.forward(minutes=-60)
+    with pytest.raises(CodeAlreadyUsed):
+        auth.totp.verify(user_id, ann.code())
+    store_in_row_of(ann, totp_secret=ann.row.backup_codes)
+    with pytest.raises(CannotOpen):
+        auth.totp.verify(user_id, ann.next_code())
+    logged = [record.getMessage() for record in caplog.records]
+
+    assert len(logged) == 2
+    assert all(text.isprintable() and r"ann\r\nERROR" in text for text in logged)
 
 
 def test_a_pending_secret_does_not_pass_for_a_live_one(auth, person):

@@ -1,4 +1,4 @@
-"""The rows S1 to S12 of the specification, one test each, by what a caller or an operator has in hand."""
+"""The rows S1 to S13 of the specification, one test each, by what a caller or an operator has in hand."""
 
 import ast
 import base64
@@ -12,6 +12,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import Boolean, String, Text
 
+from compliance.clauses import standards
 from tests.backend.old_tables import ANN, OldDatabase, Running, old_database, running
 from tests.qr_reader import read_qr_code
 from twofold import CodeAlreadyUsed, InvalidCode, KeyRing, TwoFactorAuth
@@ -245,3 +246,17 @@ def test_S12_deployable():
     assert (ROOT / "Procfile").read_text().rstrip().endswith("python -m app.main")
     assert settings.database_url == "postgresql+asyncpg://me:pw@db/railway"
     assert (settings.port, settings.encryption_key) == (8080, (KEY,))
+
+
+def test_S13_supports_three_standards():
+    """
+    Of PCI DSS, NIST SP 800-63B and GDPR clauses are met, and the page of compliance says of each what may not be said.
+    """
+    said = {standard.title: standard for standard in standards()}
+    named = [said[title] for title in ("PCI DSS 4.0.1", "NIST SP 800-63B-4", "GDPR")]
+
+    assert {"PCI DSS 4.0.1, 8.5.1: replay", "NIST SP 800-63B-4, 3.1.4.2: once", "GDPR, Art. 32(1)(a)"} <= {
+        clause.id for standard in named for clause in standard.met
+    }
+    assert all(standard.may_not_say for standard in named)
+    assert "docs/compliance.md" in (ROOT / "README.md").read_text()

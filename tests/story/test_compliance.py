@@ -7,9 +7,12 @@ from dataclasses import fields
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from compliance.clauses import LEVELS, SOURCES, Met, NotYet, contradictions, standards
 from compliance.numbers import UNITS, cited_in, numbers
 from compliance.page import page
+from guards.removals import removals
 from twofold.core import policy
 from twofold.core.policy import Policy
 
@@ -94,6 +97,21 @@ def test_each_test_is_there_and_promises_something():
 
     assert [test for test in sorted(named) if not promise_of(test)] == []
     assert len(named) > 100
+
+
+@pytest.mark.parametrize("name", ["replay-resistance", "exceptions", "not-claimed"])
+def test_what_a_page_for_assessors_names_is_there(name: str):
+    """
+    Each test on a page for assessors stands in its file and promises something; so does each guard and each storm.
+    """
+    text = (ROOT / "docs" / f"{name}.md").read_text()
+    tests = [f"{file}::{test}" for test, file in re.findall(r"\[`(test_\w+)`\]\(\.\./(\S+\.py)\)", text)]
+    guards, storms = {removal.name for removal in removals()}, (ROOT / "soak" / "storms.py").read_text()
+
+    assert [test for test in tests if not promise_of(test)] == []
+    assert len(tests) == text.count("[`test_") > 1
+    assert set(re.findall(r"ONLY=(\S+)", text)) <= guards
+    assert [storm for storm in re.findall(r"STORM=(\S+)", text) if f'"{storm}"' not in storms] == []
 
 
 def test_each_setting_is_one():

@@ -26,6 +26,11 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def named(user_id: UserId | None) -> str:
+    """A user in the log, on one line: whoever chose the id writes no line of his own (OWASP ASVS 5.0, 16.4.1)."""
+    return user_text(user_id).encode("unicode_escape").decode()
+
+
 @contextmanager
 def reading(purpose: Purpose) -> Iterator[None]:
     """What opens but cannot be read, as an older version may have left it, is treated as what does not open."""
@@ -90,7 +95,7 @@ class Context:
 
     def tell_unreadable(self, user_id: UserId | None, error: CannotOpen) -> None:
         """Tell the operator, and record, that a stored value of this user does not open; never inside a transaction."""
-        logger.error("A stored value of user %s does not open: %s", user_text(user_id), error.__cause__)
+        logger.error("A stored value of user %s does not open: %s", named(user_id), error.__cause__)
         if user_id is None:  # what named the user could not be read
             return
         event = Event(user_id, EventKind.VALUE_UNREADABLE, self.clock.now(), error.slug, None, self.client_address)

@@ -16,10 +16,10 @@ from twofold.core.enrollment import (
     judge,
 )
 from twofold.core.events import EventKind
-from twofold.core.sealing import Purpose, Sealed, user_text
+from twofold.core.sealing import Purpose, Sealed
 from twofold.core.totp import TotpSecret, TypedCode, time_step_at
 from twofold.errors import ClockMovedBack, InvalidCode, Locked, NoSetupPending, NotEnabled
-from twofold.service.context import Scope, logger, reading
+from twofold.service.context import Scope, logger, named, reading
 
 Change = Callable[[Enrollment, Accepted], Enrollment]
 """What an accepted proof does to the enrollment, beyond having been accepted."""
@@ -112,6 +112,6 @@ def _tell_the_operator(scope: Scope, enrollment: Enrollment) -> None:
         "The clock was ahead when a code of user %s was last accepted: by %d s of the present clock. Until it has "
         "caught up no code of this user's app is accepted. Look after the clocks of all hosts; the user signs in with "
         "a backup code and sets up the app again.",
-        user_text(enrollment.user_id),
+        named(enrollment.user_id),
         (enrollment.last_step - time_step_at(scope.at, period)) * period,
     )
