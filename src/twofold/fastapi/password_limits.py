@@ -1,10 +1,11 @@
 """What keeps guessers out before the password is looked at: wrong ones are counted per account and client address."""
 
-from asyncio import gather
+from asyncio import gather, sleep
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from starlette.exceptions import HTTPException
 
@@ -14,6 +15,10 @@ from twofold.core.policy import Policy
 from twofold.errors import AddressLimit, ConfigurationError, RateLimited, TwofoldError, Unavailable
 from twofold.fastapi.errors import limit_headers
 from twofold.service.ports import Clock
+
+BEAT = timedelta(milliseconds=100)
+"""Where a wrong password is written down, which takes longer than to find nobody, refusals are told on such beats: so
+their time does not tell who is known (G12). A password's hash takes less than half of it."""
 
 
 @dataclass
@@ -38,13 +43,22 @@ class PasswordLimits:
         policy: `password_failures`, `address_failures`, `password_window` and `limits_fail_closed`.
         redis_url: Where all workers count together (`redis://` or `rediss://`); without it each counts alone.
         clock: Knows the time.
+        pause: Lets so many seconds go by.
 
     Raises:
         ConfigurationError: *redis_url* is malformed, or the extra `redis` is not installed.
     """
 
-    def __init__(self, policy: Policy, *, redis_url: str = "", clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        *,
+        redis_url: str = "",
+        clock: Clock | None = None,
+        pause: Callable[[float], Awaitable[None]] = sleep,
+    ) -> None:
         self.policy = policy
+        self._pause = pause
         self.clock = clock or SystemClock()
         # Here in any case: they answer a flood without Redis, and hold what was counted when Redis goes away.
         self._counts: dict[int, Counter[str]] = {}
@@ -81,11 +95,14 @@ class PasswordLimits:
         except (RateLimited, Unavailable):
             await self._give_back(attempt)
             raise
+        begun = self.clock.now()
         try:
             yield
         except Exception as error:
             if _is_refusal(error):
                 _tell(error, attempt.address_limit)
+                if self.policy.one_count:
+                    await self._pause((-(self.clock.now() - begun) % BEAT).total_seconds())
             else:
                 await self._give_back(attempt)
             raise

@@ -1,0 +1,37 @@
+"""How long the refusal of a password takes, where a wrong one is written down."""
+
+import asyncio
+
+import pytest
+
+from twofold.core.policy import PCI_DSS, RECOMMENDED, Policy
+from twofold.errors import SignInFailed
+from twofold.fastapi.password_limits import PasswordLimits
+from twofold.testing import StoppedClock
+
+
+@pytest.mark.parametrize(("policy", "ends"), [(PCI_DSS, [100, 100, 200]), (RECOMMENDED, [41, 99, 101])])
+def test_refusals_come_on_a_beat(policy: Policy, ends: list[int]):
+    """
+    Where a wrong password of somebody known is written down, and one of nobody is not, both are refused at the same
+    time after their beginning (G12), in milliseconds; elsewhere nothing has to be made equal.
+    """
+    clock, told = StoppedClock(), list[int]()
+
+    async def pause(seconds: float) -> None:
+        clock.forward(seconds=seconds)
+
+    limits = PasswordLimits(policy, clock=clock, pause=pause)
+
+    async def refuse(milliseconds: int) -> None:
+        async with limits.attempt("192.0.2.1", "ann@example.com"):
+            clock.forward(seconds=milliseconds / 1000)
+            raise SignInFailed
+
+    for milliseconds in (41, 99, 101):
+        begun = clock.now()
+        with pytest.raises(SignInFailed):
+            asyncio.run(refuse(milliseconds))
+        told.append(round((clock.now() - begun).total_seconds() * 1000))
+
+    assert ends == told
