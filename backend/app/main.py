@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+import secrets
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 
 import uvicorn
@@ -19,7 +20,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from app.database import BACKEND, make_engine, migrate
 from app.models.user import User
 from app.routes.auth import auth_routes
-from app.utils.two_factor_auth import current_session, make_store, make_two_factor_auth, token_sessions
+from app.utils.two_factor_auth import current_session, maintain, make_store, make_two_factor_auth, token_sessions
 from twofold import ConfigurationError, Unavailable
 from twofold.core.sealing import Purpose
 from twofold.fastapi import TwoFactor
@@ -30,13 +31,26 @@ from twofold.fastapi.requests import TwofoldRoute
 from twofold.settings import Settings, make_key_file
 
 KEY_FILE = BACKEND / "var" / "encryption.key"
+MAINTENANCE_SECONDS = 3600  # What is overdue goes within an hour.
+FIRST_MAINTENANCE_SECONDS = 300  # At most; workers that start together begin at random moments within.
+LAST_BATCH_SECONDS = 5  # How long the end waits for a batch that has begun.
+Pause = Callable[[asyncio.Event, float], Awaitable[None]]
 logger = logging.getLogger("uvicorn.error")
 health = APIRouter(route_class=TwofoldRoute, tags=["Health"])
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
+async def until(stopping: asyncio.Event, seconds: float) -> None:
+    """Wait so long, or until the application stops."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(stopping.wait(), seconds)
+
+
+def create_app(settings: Settings | None = None, *, pause: Pause = until) -> FastAPI:
     """
     The application.
+
+    Args:
+        pause: Waits between two runs of maintenance.
 
     Raises:
         ConfigurationError: A setting is missing or malformed.
@@ -48,9 +62,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     limits = PasswordLimits(settings.policy, redis_url=settings.redis_url, clock=auth.clock)
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await migrate(engine)
+        stopping = asyncio.Event()
+        maintaining = asyncio.create_task(keep_maintained(app, stopping, pause))
         yield
+        stopping.set()
+        await asyncio.wait({maintaining}, timeout=LAST_BATCH_SECONDS)
         await limits.close()
         await store.close()
         await engine.dispose()
@@ -75,6 +93,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     two_factor.install(app, prefix="/api/auth/2fa")
     app.include_router(auth_routes(two_factor), prefix="/api/auth")
     app.include_router(health)
+    _add_middleware(app, settings)
+    return app
+
+
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -86,7 +109,18 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     if settings.trusted_proxies:
         # Outside of all else: who asks is known before anything is looked at.
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
-    return app
+
+
+async def keep_maintained(app: FastAPI, stopping: asyncio.Event, pause: Pause) -> None:
+    """Run maintenance soon, and then each hour, until the application stops; what fails is tried the next time."""
+    await pause(stopping, secrets.SystemRandom().uniform(1, FIRST_MAINTENANCE_SECONDS))
+    while not stopping.is_set():
+        try:
+            await maintain(app, lambda: not stopping.is_set())
+        except Exception as error:  # noqa: BLE001 - whatever it is, the application goes on
+            # Without a trace: the library and the database's module have told what there is to tell.
+            logger.error("Maintenance failed, and will be tried again (%s).", type(error).__name__)  # noqa: TRY400
+        await pause(stopping, MAINTENANCE_SECONDS)
 
 
 @health.get("/healthz", summary="The process is alive")

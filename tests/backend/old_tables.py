@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.models.user import PASSWORDS
+from tests.pauses import for_ever
 from tests.servers import program
 from twofold.settings import Settings
 from twofold.testing import StoppedClock
@@ -134,7 +135,7 @@ class Running:
 @contextmanager
 def running(settings: Settings) -> Iterator[Running]:
     """The backend on a database that it brings up to date when it starts, with a clock that stands still."""
-    app, clock = create_app(settings), StoppedClock()
+    app, clock = create_app(settings, pause=for_ever), StoppedClock()
     app.state.two_factor.auth.clock = clock
     with TestClient(app) as client:
         yield Running(app, client, clock)

@@ -14,6 +14,7 @@ from httpx2 import Client, Response
 
 from app.main import create_app
 from tests.http.world import Place, World
+from tests.pauses import for_ever
 from twofold.settings import Settings
 
 SECONDS = 10
@@ -91,7 +92,7 @@ class ServedWorld(World):
 @contextmanager
 def served(place: Place, settings: Settings, *, http: str, loop: str) -> Iterator[ServedWorld]:
     """The backend behind a server that reads HTTP with *http*."""
-    app = create_app(settings)
+    app = create_app(settings, pause=for_ever)
     with RunningServer(app, http, loop) as server, Client(base_url=f"http://127.0.0.1:{server.port}") as client:
         world = ServedWorld(app, client, place, server)
         yield world

@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from app.main import create_app
 from app.models.user import PASSWORDS, User, UserSession, hashed
 from tests.http.asgi import Asked, Headers, InProcess, ask, ask_side_by_side
+from tests.pauses import for_ever
 from twofold import TwoFactorAuth
 from twofold.core.events import Event
 from twofold.core.policy import RECOMMENDED, Policy
@@ -261,7 +262,7 @@ def settings_for(place: Place, key: str, *, policy: Policy = RECOMMENDED, **othe
 @contextmanager
 def in_process(place: Place, settings: Settings) -> Iterator[World]:
     """The backend without a server in between."""
-    app, engine = create_app(settings), place.engine()
+    app, engine = create_app(settings, pause=for_ever), place.engine()
     with TestClient(app) as started:
         assert started.portal is not None
         transport = InProcess(app, started.portal.call)

@@ -13,6 +13,7 @@ from cryptography.fernet import Fernet
 from fastapi import FastAPI
 
 from app.main import create_app
+from tests.pauses import for_ever
 from twofold.service.ports import Clock
 from twofold.settings import Settings
 
@@ -39,7 +40,7 @@ def settings_in(folder: Path, *, issuer: str = "Twofold") -> Settings:
 @contextmanager
 def serving(settings: Settings, clock: Clock | None = None) -> Iterator[str]:
     """The address of a backend that serves in a thread, on a free port."""
-    app = create_app(settings)
+    app = create_app(settings, pause=for_ever)
     if clock is not None:
         app.state.two_factor.auth.clock = clock
     with listening(app) as address:

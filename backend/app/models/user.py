@@ -8,7 +8,7 @@ from typing import Any
 
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
-from sqlalchemy import DateTime, Dialect, ForeignKey, Row, String, TypeDecorator, bindparam, select
+from sqlalchemy import DateTime, Dialect, ForeignKey, Row, String, TypeDecorator, bindparam, or_, select
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -74,6 +74,16 @@ SESSION = (
 def is_alive(session: Row[Any], at: datetime, idle: timedelta) -> bool:
     """Whether a row of `SESSION` has neither outlived its time nor lain idle for *idle*, by whichever clock (G17)."""
     return bool(at < session.expires_at and abs(at - session.last_seen_at) < idle)
+
+
+DEAD_SESSIONS = (
+    select(UserSession.id)
+    .where(or_(UserSession.expires_at < bindparam("expired"), UserSession.last_seen_at < bindparam("idle")))
+    .where(UserSession.id > bindparam("after"))
+    .order_by(UserSession.id)
+    .limit(bindparam("at_most"))
+)
+"""Sessions that nobody can use any more."""
 
 
 def hashed(token: str) -> str:

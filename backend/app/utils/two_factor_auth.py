@@ -5,18 +5,20 @@ The file is called so, and lies in `utils`, because the specification says so; t
 """
 
 import secrets
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, Field
-from sqlalchemy import Row, delete, update
+from sqlalchemy import Row, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.database import opened, read_one
-from app.models.user import SESSION, User, UserSession, hashed, is_alive
+from app.models.user import DEAD_SESSIONS, SESSION, User, UserSession, hashed, is_alive
 from twofold import Assurance, KeyRing, TwoFactorAuth
+from twofold.core.policy import CLOCK_GRACE, ROWS_AT_ONCE
 from twofold.errors import NotSignedIn
 from twofold.fastapi import SignedIn
 from twofold.settings import Settings
@@ -92,6 +94,28 @@ class TokenSessions:
         """End every session of this user."""
         async with opened(self.request.app) as db:
             await db.execute(delete(UserSession).filter_by(user_id=user_id))
+            await db.commit()
+
+
+async def maintain(app: FastAPI, goes_on: Callable[[], bool] = lambda: True) -> None:
+    """
+    Delete what nobody needs any more: the library's share of it, and our own dead sessions.
+
+    Args:
+        goes_on: Is asked between short transactions whether to go on.
+    """
+    auth: TwoFactorAuth = app.state.two_factor.auth
+    done = await auth.run(lambda auth: auth.maintenance(goes_on))
+    # By the moment that the library believes in, and a day later: a session is not dead by one clock alone.
+    expired = done.at - CLOCK_GRACE
+    dead = {"expired": expired, "idle": expired - auth.policy.session_idle, "at_most": ROWS_AT_ONCE}
+    found: Sequence[int] = [0]
+    while found and goes_on():
+        async with opened(app) as db:
+            found = (await db.scalars(DEAD_SESSIONS, {**dead, "after": found[-1]})).all()
+            await db.rollback()  # While it looks it holds nothing, and what it then holds it finds by its key.
+            dying = select(UserSession.id).where(UserSession.id.in_(found)).with_for_update(skip_locked=True)
+            await db.execute(delete(UserSession).where(UserSession.id.in_((await db.scalars(dying)).all())))
             await db.commit()
 
 

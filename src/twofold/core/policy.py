@@ -20,6 +20,18 @@ EVENTS_A_PAGE = 50
 EVENTS_AT_ONCE = 1000
 """Events in memory at once while all of a person's are exported: a few hundred kilobytes, and few transactions."""
 
+ROWS_AT_ONCE = 500
+"""Rows that maintenance deletes in one transaction: some milliseconds in which their users' rows are held."""
+
+CLOCK_GRACE = timedelta(days=1)
+"""What has expired is deleted so much later: the clocks of hosts differ by less."""
+
+CLOCK_WITNESSES = 15
+"""Events that maintenance compares its clock with: enough to see that the clocks of several hosts disagree."""
+
+CLOCK_DOUBTED = timedelta(days=30)
+"""A clock is so far ahead of those at most: an application that nobody uses for longer is rare, and loses nothing."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:
@@ -50,6 +62,8 @@ class Policy:
         limits_fail_closed: Nobody signs in while those counts are out of reach; otherwise each worker counts alone.
         events_kept: How long an event is kept (PCI DSS 4.0.1, 10.5.1: twelve months).
         addresses_kept: How long an event keeps its client address (GDPR, Art. 5(1)(e): no longer than needed).
+        assurance_kept: How long what a session has proved is remembered after its last proof; one that lives on counts
+            as by its password alone (NIST SP 800-63B-4, 2.1.3: even at AAL1 a session lasts 30 days at most).
         must_end_sessions: A host that cannot end its sessions is refused.
         phishing_resistant: A phishing-resistant factor must be on offer (NIST SP 800-63B-4, 2.2.2).
     """
@@ -77,6 +91,7 @@ class Policy:
     limits_fail_closed: bool = False
     events_kept: timedelta = timedelta(days=365)
     addresses_kept: timedelta = timedelta(days=90)
+    assurance_kept: timedelta = timedelta(days=30)
     must_end_sessions: bool = False
     phishing_resistant: bool = False
 
@@ -165,6 +180,7 @@ BOUNDS: dict[str, Bounds] = {
     "password_window": Bounds(_A_SECOND, _A_DAY, "what is counted is forgotten again"),
     "events_kept": Bounds(_A_DAY, _FOR_EVER, "who is told of an attack a day later must find it"),
     "addresses_kept": Bounds(timedelta(0), _FOR_EVER, "none is kept longer than its event"),
+    "assurance_kept": Bounds(_A_DAY, timedelta(days=400), "as long as the longest session"),
 }
 """What every policy keeps."""
 
@@ -218,6 +234,10 @@ def _contradictions(policy: Policy) -> list[tuple[bool, str]]:
         (policy.first_wait <= policy.longest_wait, "the first wait must not be longer than the longest"),
         (policy.session_idle <= policy.session_life, "a session must not lie idle for longer than it lives"),
         (policy.max_age <= policy.session_life, "a second factor must not be fresh for longer than its session lives"),
+        (
+            policy.session_life <= policy.assurance_kept,
+            "what a session has proved must not be forgotten while the session lives",
+        ),
         (policy.addresses_kept <= policy.events_kept, "no client address must be kept for longer than its event"),
         (
             policy.password_failures <= policy.address_failures,

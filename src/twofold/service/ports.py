@@ -8,6 +8,7 @@ from twofold.core.assurance import ProvedSession
 from twofold.core.enrollment import Enrollment
 from twofold.core.events import Event, RecordedEvent
 from twofold.core.factors import Factor
+from twofold.core.maintenance import Kind, Overdue
 from twofold.core.sign_in import PendingSignIn
 
 T = TypeVar("T")
@@ -92,6 +93,27 @@ class Transaction(Protocol):
 
     def pay_debt(self, user_id: UserId, debt: int) -> bool:
         """Compare and swap: clear the debt "end all sessions" if it still is *debt*. Whether it was."""
+
+    def recorded_lately(self, at_most: int) -> Sequence[datetime]:
+        """The moments of the last events of anybody, the newest first; those that cannot be read are left out."""
+
+    def overdue(self, kind: Kind, before: datetime, *, after: int | str | None, at_most: int) -> Sequence[Overdue]:
+        """
+        Find things that are overdue, in the order of their keys, and hold nothing.
+
+        Args:
+            before: The moment before which they were recorded (events and addresses), expired (pending sign-ins) or
+                were last proved (sessions).
+            after: Only those behind this key.
+        """
+
+    def clear(self, kind: Kind, found: Sequence[Overdue], before: datetime) -> int:
+        """
+        Delete what was found (of an address its event stays) if it still is overdue; how many there were.
+
+        The rows of their users are held meanwhile; those that another transaction holds are not waited for, and what
+        is theirs is left.
+        """
 
     def forget(self, user_id: UserId) -> None:
         """Delete everything kept about this user."""

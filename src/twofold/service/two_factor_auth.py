@@ -23,6 +23,7 @@ from twofold.service.context import Context
 from twofold.service.enrollment import EnrollmentCases
 from twofold.service.events import EventCases
 from twofold.service.export import ExportCases
+from twofold.service.maintenance import GoesOn, Maintained, Maintenance
 from twofold.service.ports import Clock, EventSink, Store, Transactions, UserId
 from twofold.service.sessions import SessionBook
 from twofold.service.sign_in import SignIn
@@ -175,6 +176,23 @@ class TwoFactorAuth:
             Unavailable: The store is out of reach.
         """
         self.enrollment.forget(user_id)
+
+    def maintenance(self, goes_on: GoesOn = lambda: True) -> Maintained:
+        """
+        Delete what is kept for long enough, as the policy says; to be run from time to time, for example each hour.
+
+        It may run on several hosts at once, and be cut short: the next run does the rest.
+
+        Args:
+            goes_on: Is asked between its short transactions whether to go on.
+
+        Returns:
+            What was done.
+
+        Raises:
+            Unavailable: The store is out of reach.
+        """
+        return Maintenance(self._context).run(goes_on)
 
     def typed(self, code: str) -> TypedCode:
         """

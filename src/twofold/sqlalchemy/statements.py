@@ -4,12 +4,13 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Delete, Insert, Row, Select, Update, bindparam, delete, func, insert, select, update
+from sqlalchemy import Column, Delete, Insert, Row, Select, Update, bindparam, delete, func, insert, select, update
 
 from twofold.core.assurance import Assurance, ProvedSession
 from twofold.core.attempts import Attempts
 from twofold.core.enrollment import Enrollment
 from twofold.core.events import SUCCESS, UNREADABLE, Event, RecordedEvent
+from twofold.core.maintenance import Kind
 from twofold.core.sign_in import PendingSignIn
 from twofold.core.totp import TimeStep
 from twofold.errors import CannotOpen
@@ -18,8 +19,8 @@ from twofold.sqlalchemy.tables import ENROLLMENT_COLUMNS, Tables
 CLIENT_ADDRESS_CHARACTERS = 64
 NUMBERS = range(2**62)
 """What a time step or an epoch may be; more could not be counted on, or stored."""
-BEYOND_ALL_EVENTS = 2**63 - 1
-"""The number before which every event was recorded."""
+BEFORE_ALL_EVENTS, BEYOND_ALL_EVENTS = -(2**63), 2**63 - 1
+"""Numbers between which those of all events are."""
 EVENT_WORDS = ("kind", "outcome", "factor", "client_address")
 
 
@@ -37,6 +38,7 @@ class Statements:
         self._of_pending_sign_ins(tables)
         self._of_sessions(tables)
         self._of_events(tables)
+        self._of_maintenance(tables)
 
     def _of_enrollments(self, tables: Tables) -> None:
         rows, user = tables.enrollments, tables.key == bindparam("p_user")
@@ -54,6 +56,9 @@ class Statements:
         self.account: Select[Any] = select(tables.account.label("account")).where(tables.user_id == bindparam("p_user"))
         self.add_enrollment: Insert = insert(rows).values({tables.key.name: bindparam("p_user")})
         self.drop_enrollment: Delete = delete(rows).where(user)
+        self.known_users: Select[Any] = select(tables.key).where(tables.key.in_(bindparam("p_users", expanding=True)))
+        # Nobody is waited for, so that whoever holds a row may wait for ours.
+        self.hold_users: Select[Any] = self.known_users.with_for_update(key_share=True, skip_locked=True)
 
     def _of_pending_sign_ins(self, tables: Tables) -> None:
         rows = tables.pending_sign_ins
@@ -98,6 +103,27 @@ class Statements:
         )
         self.last_accepted_of: Select[Any] = self.last_accepted.where(rows.c.factor == bindparam("p_factor"))
         self.drop_events_of: Delete = delete(rows).where(user)
+
+    def _of_maintenance(self, tables: Tables) -> None:
+        events, pending, sessions = tables.events.c, tables.pending_sign_ins.c, tables.sessions.c
+        kinds: dict[Kind, tuple[Column[Any], Column[Any]]] = {
+            Kind.EVENT: (events.id, events.moment),
+            Kind.ADDRESS: (events.id, events.moment),
+            Kind.PENDING_SIGN_IN: (pending.token_hash, pending.expires_at),
+            Kind.SESSION: (sessions.session_hash, sessions.proved_at),
+        }
+        self.overdue: dict[Kind, Select[Any]] = {}
+        self.clear: dict[Kind, Delete | Update] = {}
+        for kind, (key, moment) in kinds.items():
+            rows = key.table
+            old = [moment < bindparam("p_before")]
+            old += [rows.c.client_address.is_not(None)] if kind is Kind.ADDRESS else []
+            found = select(key.label("key"), rows.c.user_id).where(*old, key > bindparam("p_after"))
+            self.overdue[kind] = found.order_by(key).limit(bindparam("p_at_most"))
+            change = update(rows).values(client_address=None) if kind is Kind.ADDRESS else delete(rows)
+            ours = rows.c.user_id.in_(bindparam("p_users", expanding=True))
+            self.clear[kind] = change.where(*old, key.in_(bindparam("p_keys", expanding=True)), ours)
+        self.last_numbers: Select[Any] = select(events.id).order_by(events.id.desc()).limit(bindparam("p_at_most"))
 
 
 def utc_or_none(moment: datetime | None) -> datetime | None:

@@ -12,11 +12,13 @@ from twofold.core.assurance import ProvedSession
 from twofold.core.enrollment import Enrollment
 from twofold.core.events import UNREADABLE, Event, RecordedEvent
 from twofold.core.factors import Factor
+from twofold.core.maintenance import Kind, Overdue
 from twofold.core.sealing import user_text
 from twofold.core.sign_in import PendingSignIn
 from twofold.errors import CannotOpen, UnknownUser
 from twofold.service.ports import UserId
 from twofold.sqlalchemy.statements import (
+    BEFORE_ALL_EVENTS,
     BEYOND_ALL_EVENTS,
     Statements,
     enrollment_of,
@@ -195,6 +197,27 @@ class SqlTransaction:
 
     def pay_debt(self, user_id: UserId, debt: int) -> bool:
         return self._execute(self._statements.pay_debt, p_user=user_id, p_debt=debt).rowcount == 1
+
+    def recorded_lately(self, at_most: int) -> Sequence[datetime]:
+        found = [self._event(row.id) for row in self._rows(self._statements.last_numbers, p_at_most=at_most)]
+        return [event.moment for event in found if event.moment is not None]
+
+    def overdue(self, kind: Kind, before: datetime, *, after: int | str | None, at_most: int) -> Sequence[Overdue]:
+        first = "" if kind in {Kind.PENDING_SIGN_IN, Kind.SESSION} else BEFORE_ALL_EVENTS
+        asked = {"p_before": utc(before), "p_after": first if after is None else after, "p_at_most": at_most}
+        return [Overdue(row.key, row.user_id) for row in self._rows(self._statements.overdue[kind], **asked)]
+
+    def clear(self, kind: Kind, found: Sequence[Overdue], before: datetime) -> int:
+        statements, users = self._statements, {one.user_id for one in found}
+        held = {row[0] for row in self._rows(statements.hold_users, p_users=list(users))}
+        # Of those who are gone, where nobody kept foreign keys, there is no row to hold.
+        gone = users - {row[0] for row in self._rows(statements.known_users, p_users=list(users))}
+        free = held | gone
+        keys = [one.key for one in found if one.user_id in free]
+        if not keys:
+            return 0
+        given = {"p_before": utc(before), "p_keys": keys, "p_users": list(free)}
+        return self._execute(statements.clear[kind], **given).rowcount
 
     def forget(self, user_id: UserId) -> None:
         statements = self._statements

@@ -1,15 +1,16 @@
 """A store in memory: a real implementation, for tests and for a first look. One process, nothing survives it."""
 
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from twofold.core.assurance import ProvedSession
 from twofold.core.enrollment import Enrollment
 from twofold.core.events import SUCCESS, Event, RecordedEvent
 from twofold.core.factors import Factor
+from twofold.core.maintenance import Kind, Overdue
 from twofold.core.sign_in import PendingSignIn
 from twofold.errors import UnknownUser
 from twofold.service.ports import Transaction, Transactions, UserId
@@ -160,8 +161,51 @@ class _MemoryTransaction:
         self.save(Enrollment(**{**vars(enrollment), "end_sessions": 0}))
         return True
 
+    def recorded_lately(self, at_most: int) -> Sequence[datetime]:
+        return [event.moment for event in self._tables.events.values()][::-1][:at_most]
+
+    def overdue(self, kind: Kind, before: datetime, *, after: int | str | None, at_most: int) -> Sequence[Overdue]:
+        found = [(key, user_id) for key, user_id, moment in self._dated(kind) if moment < before]
+        # Keys of one kind are of one type.
+        return [Overdue(key, user_id) for key, user_id in sorted(found, key=_key) if after is None or key > after][  # type: ignore[operator]
+            :at_most
+        ]
+
+    def _dated(self, kind: Kind) -> Iterable[tuple[int | str, UserId, datetime]]:
+        """Key, user and moment of everything of one kind."""
+        tables = self._tables
+        if kind is Kind.PENDING_SIGN_IN:
+            return [(key, one.user_id, one.expires_at) for key, one in tables.pending.items()]
+        if kind is Kind.SESSION:
+            return [(key, one.user_id, one.assurance.at) for key, one in tables.sessions.items()]
+        return [
+            (key, one.user_id, one.moment)
+            for key, one in tables.events.items()
+            if kind is Kind.EVENT or one.client_address is not None
+        ]
+
+    def clear(self, kind: Kind, found: Sequence[Overdue], before: datetime) -> int:
+        tables = self._tables
+        still = {key for key, _, moment in self._dated(kind) if moment < before} & {one.key for one in found}
+        if kind is Kind.ADDRESS:
+            blank = {key: replace(event, client_address=None) for key, event in tables.events.items() if key in still}
+            tables.events.update(blank)
+            return len(still)
+        kept: dict[Kind, dict[Any, Any]] = {
+            Kind.EVENT: tables.events,
+            Kind.PENDING_SIGN_IN: tables.pending,
+            Kind.SESSION: tables.sessions,
+        }
+        for key in still:
+            del kept[kind][key]
+        return len(still)
+
     def forget(self, user_id: UserId) -> None:
         self.drop_handed_out(user_id)
         self._tables.enrollments.pop(user_id, None)
         events = self._tables.events
         self._tables.events = {number: event for number, event in events.items() if event.user_id != user_id}
+
+
+def _key(found: tuple[int | str, UserId]) -> Any:  # noqa: ANN401 - of one type for all of one kind
+    return found[0]

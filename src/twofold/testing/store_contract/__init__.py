@@ -13,12 +13,13 @@ pytest finds the tests by their names; nothing of it is imported here.
 from twofold.testing.store_contract.enrollments import EnrollmentPromises
 from twofold.testing.store_contract.events import EventPromises
 from twofold.testing.store_contract.handed_out import HandedOutPromises
+from twofold.testing.store_contract.maintenance import MaintenancePromises
 from twofold.testing.store_contract.transactions import TransactionPromises
 
 __all__ = ["StoreContract"]
 
 
-class StoreContract(EnrollmentPromises, EventPromises, HandedOutPromises, TransactionPromises):
+class StoreContract(EnrollmentPromises, EventPromises, HandedOutPromises, MaintenancePromises, TransactionPromises):
     """
     Every promise of the ports `Store` and `Transaction`, one a method.
 
