@@ -26,19 +26,23 @@ def guesses(person: Person, number: int, **others: Any) -> Counter[str]:
     return Counter(told(finish(person, token, code=person.wrong_code(), **others)) for _ in range(number))
 
 
-def test_b1_a_hundred_guesses(world: World):
+def test_b1_guesses_end(world: World):
     """
-    Of a hundred wrong codes five are told so; then nothing is looked at, not even the right code, until the wait is
-    over, and who asks is told how long it is.
+    Of a hundred wrong codes five are told so, and of thirty wrong passwords ten are looked at; then not even the right
+    one is, until the wait is over, and who asks is told how long it is. Wrong passwords are no failures of the second
+    factor.
     """
-    person = world.enrolled()
+    person, other = world.enrolled(), world.enrolled()
 
-    answers = guesses(person, 100)
-    right = finish(person, code=person.code())
+    codes = guesses(person, 100)
+    passwords = Counter(told(log_in(other, password="a wrong one")) for _ in range(30))
+    right = finish(person, code=person.code()), log_in(other, other.code())
 
-    assert answers == {"invalid-code": 5, "locked": 95}
-    assert (told(right), right.headers["retry-after"]) == ("locked", "30")
-    assert failures_of(person) == {"totp": 5}
+    assert codes == {"invalid-code": 5, "locked": 95}
+    assert passwords == {"sign-in-failed": 10, "rate-limited": 20}
+    assert [told(answer) for answer in right] == ["locked", "rate-limited"]
+    assert [answer.headers["retry-after"] for answer in right] == ["30", "900"]
+    assert (failures_of(person), failures_of(other)) == ({"totp": 5}, {})
 
 
 def test_b6_guesses_inside_a_session(world: World):
