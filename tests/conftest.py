@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import servers
+from tests import redis_server, servers
 from tests.races.crew import Crew
 from tests.tallies import TALLIES
 
@@ -29,6 +29,26 @@ def crew() -> Iterator[Crew]:
     crew = Crew()
     yield crew
     crew.close()
+
+
+@pytest.fixture(scope="session")
+def running_redis() -> Iterator[redis_server.RedisServer]:
+    with redis_server.running() as server:
+        yield server
+
+
+@pytest.fixture
+def redis(running_redis: redis_server.RedisServer) -> redis_server.RedisServer:
+    """A Redis in which nothing is counted yet."""
+    running_redis.forget()
+    return running_redis
+
+
+@pytest.fixture
+def own_redis() -> Iterator[redis_server.RedisServer]:
+    """A Redis that may be ill-treated."""
+    with redis_server.running() as server:
+        yield server
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
