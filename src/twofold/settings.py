@@ -6,12 +6,11 @@ from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, ip_address, ip_network
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TypeVar
-from urllib.parse import parse_qsl, urlsplit
 
+from twofold.core.places import is_address, leads_to_database, leads_to_redis, networks_of
 from twofold.core.policy import PROFILES, RECOMMENDED, Policy, checked_policy
 from twofold.core.sealing import KEY_BYTES, KeyRing
 from twofold.core.totp import checked_issuer
@@ -28,8 +27,6 @@ _ASYNC_DRIVERS = {
     "mysql": "mysql+asyncmy",
     "mariadb": "mysql+asyncmy",
 }
-# What stands behind `://` for a server: [user[:password]@][host][:port][/database][?parameters].
-_SERVER = r"([^:/@]*(:[^@]*)?@)?(\[[^\]/?@]+\]|[^\[\]:/?@]*)(:(?P<port>[0-9]{1,5}))?(/[^?]*)?(\?.*)?"
 
 
 @dataclass(frozen=True)
@@ -195,7 +192,7 @@ class _Reader:
 
     def host(self, name: str) -> str:
         value = self.text(name, "127.0.0.1")
-        if not _is_address(value) and not re.fullmatch(r"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9.-]{0,252}", value):
+        if not is_address(value) and not re.fullmatch(r"(?=.*[A-Za-z])[A-Za-z0-9][A-Za-z0-9.-]{0,252}", value):
             self._fault(name, "write an IP address or the name of a host, without a port")
         return value
 
@@ -209,14 +206,14 @@ class _Reader:
     def redis_url(self, name: str) -> str:
         value = self.text(name, "")
         scheme, _, rest = value.partition("://")
-        if not value or (scheme in {"redis", "rediss"} and _leads_to_redis(rest)):
+        if not value or (scheme in {"redis", "rediss"} and leads_to_redis(rest)):
             return value
         self._fault(name, "write redis://[user:password@]host[:port][/number], or rediss:// for TLS")
         return ""
 
     def networks(self, name: str) -> tuple[str, ...]:
         try:
-            return tuple(each for entry in self.entries(name) for each in _networks_of(entry))
+            return tuple(each for entry in self.entries(name) for each in networks_of(entry))
         except ValueError:
             self._fault(name, "write IP addresses and networks like 10.0.0.0/8 or fd00::/8, several with commas")
             return ()
@@ -246,49 +243,10 @@ class _Reader:
         scheme, _, rest = value.partition("://")
         kind, _, driver = scheme.partition("+")
         wanted = _ASYNC_DRIVERS.get(kind, "")
-        if not value or (wanted and driver in {"", wanted.partition("+")[2]} and _leads_somewhere(kind, rest)):
+        if not value or (wanted and driver in {"", wanted.partition("+")[2]} and leads_to_database(kind, rest)):
             # What libpq calls `sslmode`, as providers write it, asyncpg calls `ssl`.
             rest = re.sub(r"(?<=[?&])sslmode=", "ssl=", rest) if "asyncpg" in wanted else rest
             return f"{wanted}://{rest}" if value else ""
         written = "postgresql://user:password@host:port/database, mysql:// alike, or sqlite:///file"
         self._fault(name, f"write {written}; name no driver, and percent-encode what is special in a password")
         return ""
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _networks_of(text: str) -> list[str]:
-    """
-    An address or a network, and how a socket for both kinds of IP writes it where it is IPv4.
-
-    Raises:
-        ValueError: It is neither, or an address within a network, of which nobody knows which was meant.
-    """
-    network = ip_network(text)
-    if isinstance(network, IPv4Network):
-        return [str(network), f"::ffff:{network.network_address}/{96 + network.prefixlen}"]
-    return [str(network)]
-
-
-def _leads_to_redis(rest: str) -> bool:
-    """Whether what stands behind `://` names a host, and beside it what is needed for TLS at most."""
-    match = re.fullmatch(_SERVER, rest)
-    parts = urlsplit(f"//{rest}")
-    fine = re.fullmatch(r"(/[0-9]{0,5})?", parts.path) and all(
-        name.startswith("ssl_") for name, _ in parse_qsl(parts.query, keep_blank_values=True)
-    )
-    return bool(match and parts.hostname and fine) and int((match and match["port"]) or 1) in range(1, 65_536)
-
-
-def _leads_somewhere(kind: str, rest: str) -> bool:
-    """Whether what stands behind `://` has the form of a file, or of a database on a server."""
-    if kind == "sqlite":
-        return rest.startswith("/") or not rest
-    match = re.fullmatch(_SERVER, rest)
-    return match is not None and int(match["port"] or 1) in range(1, 65_536)

@@ -88,6 +88,17 @@ FAULTS = {
     "origin without a scheme": fault("CORS_ORIGINS", "app.example.com", "write https://host[:port]"),
     "issuer with a colon": fault("TWOFA_ISSUER", "Acme: accounts", "printable characters, no colon"),
     "issuer too long": fault("TWOFA_ISSUER", "Acme" * 40, "at most 128 characters"),
+    "Redis of another kind": fault("REDIS_URL", "unix:///run/pw99.sock", "write redis://"),
+    "Redis without a scheme": fault("REDIS_URL", "localhost:6379/pw99", "write redis://"),
+    "Redis without a host": fault("REDIS_URL", "redis:///pw99", "write redis://"),
+    "Redis with too high a port": fault("REDIS_URL", "redis://:pw99@host:70000", "host[:port]"),
+    "Redis with a word for its database": fault("REDIS_URL", "rediss://host/pw99", "[/number]"),
+    "Redis with time-outs of its own": fault("REDIS_URL", "redis://host?socket_timeout=pw99", "write redis://"),
+    "Redis at no address": fault("REDIS_URL", "redis://[pw99]:1", "write redis://"),
+    "every proxy": fault("TRUSTED_PROXIES", "*", "write IP addresses and networks"),
+    "proxy by its name": fault("TRUSTED_PROXIES", "10.0.0.1, proxy.internal", "write IP addresses and networks"),
+    "proxy with a port": fault("TRUSTED_PROXIES", "10.0.0.1:8080", "write IP addresses and networks"),
+    "address in a network": fault("TRUSTED_PROXIES", "10.0.0.1/8", "write IP addresses and networks"),
     "host with a port": fault("HOST", "127.0.0.1:8000", "without a port"),
     "host as an address of the web": fault("HOST", "http://localhost", "write an IP address or the name of a host"),
     "host of too large numbers": fault("HOST", "127.0.0.256", "write an IP address or the name of a host"),
@@ -148,7 +159,7 @@ def test_all_that_is_wrong_is_told_at_once():
     text = refusal_of(*every.values())
 
     assert sorted(names_in(text)) == sorted(every)
-    assert len(every) == 10
+    assert len(every) == 12
 
 
 def test_values_stay_out_of_a_traceback():
@@ -195,6 +206,36 @@ def test_origins_are_compared_as_browsers_send_them():
     settings = Settings.from_environment(NOTHING | {"CORS_ORIGINS": "https://App.Example.com/, http://localhost:5173"})
 
     assert settings.cors_origins == ("https://app.example.com", "http://localhost:5173")
+
+
+def test_proxies_are_known_on_sockets_for_both_kinds_of_ip():
+    """An IPv4 proxy is the same where a socket for IPv6 too writes its address; and nobody is believed unasked."""
+    settings = Settings.from_environment(NOTHING | {"TRUSTED_PROXIES": "10.0.0.0/8, 192.0.2.1,fd00::/8"})
+
+    assert settings.trusted_proxies == (
+        *("10.0.0.0/8", "::ffff:10.0.0.0/104", "192.0.2.1/32", "::ffff:192.0.2.1/128", "fd00::/8"),
+    )
+    assert Settings.from_environment(NOTHING).trusted_proxies == ()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://host", "rediss://:pw99@host:6380/1", "redis://me:p%40w@[::1]/", "rediss://host?ssl_cert_reqs=none", ""],
+)
+def test_addresses_of_redis(url):
+    """A URL of Redis is taken as providers write it, and is in no `repr`, for it may hold a password."""
+    settings = Settings.from_environment(NOTHING | {"REDIS_URL": url})
+
+    assert settings.redis_url == url
+    assert "pw99" not in repr(settings)
+
+
+@pytest.mark.parametrize(("workers", "url", "alone"), [("1", "", False), ("2", "", True), ("2", "redis://host", False)])
+def test_workers_that_count_alone(workers, url, alone):
+    """Several workers without Redis each count wrong passwords alone, which the start warns of."""
+    settings = Settings.from_environment(NOTHING | {"WEB_CONCURRENCY": workers, "REDIS_URL": url})
+
+    assert settings.counts_alone == alone
 
 
 def test_a_profile_that_cannot_be_kept_stops_every_host():
