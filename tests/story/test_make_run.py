@@ -177,3 +177,4 @@ def test_several_processes_stop_in_order_too(tree, start):
     assert backend.stop() == 0
     with pytest.raises(TransportError):
         backend.client.get("/healthz")
+    assert backend.log.read_text().count("REDIS_URL is not set") == 1

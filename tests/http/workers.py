@@ -1,0 +1,24 @@
+"""What each of several worker processes does that are guessed at from one moment on."""
+
+from collections import Counter
+from multiprocessing.synchronize import Barrier
+
+from tests.http.naive_limits import NaiveLimits
+from tests.http.test_password_limits import asked, slug
+from tests.http.world import Place, in_process
+from twofold.settings import Settings
+
+START_SECONDS = 60
+
+
+def guess(
+    place: Place, settings: Settings, emails: tuple[str, str], guesses: int, moment: Barrier
+) -> list[Counter[str]]:
+    """A whole backend, and so many guesses side by side: at its own limits, then at naive ones."""
+    with in_process(place, settings) as world:
+        told = []
+        for email in emails:
+            moment.wait(START_SECONDS)
+            told.append(Counter(map(slug, world.ask_side_by_side([asked(email)] * guesses))))
+            world.app.state.password_limits = NaiveLimits(settings.policy, redis_url=settings.redis_url)
+        return told
