@@ -59,7 +59,6 @@ def forwarded(*values: bytes) -> Headers:
                 b"203.0.113.256",
                 b"a' OR 1=1 --",
                 b"[::1",
-                b"::1%x]",
                 b"\xff" * 300,
             )
         ],
@@ -79,7 +78,7 @@ def test_who_asks(behind: World, client: str, values: list[bytes], address: str 
 @pytest.mark.parametrize("name", [b"Forwarded", b"X-Real-IP", b"X-Client-IP", b"True-Client-IP", b"X-Forwarded"])
 def test_one_header_is_read(behind: World, name: bytes):
     """
-    A proxy that is trusted is heard in `X-Forwarded-For` alone, which it appends to; others pass as a client wrote them.
+    A proxy that is trusted is heard in `X-Forwarded-For` alone; other headers pass it as a client wrote them.
     """
     person = behind.registered()
     headers = [(name, b"for=203.0.113.1"), (name, b"203.0.113.1")]

@@ -1,7 +1,7 @@
 """What each of several worker processes does that are guessed at from one moment on."""
 
 from collections import Counter
-from multiprocessing.synchronize import Barrier
+from threading import Barrier
 
 from tests.http.naive_limits import NaiveLimits
 from tests.http.test_password_limits import asked, slug
