@@ -42,7 +42,7 @@ def serving(settings: Settings, clock: Clock | None = None) -> Iterator[str]:
     """The address of a backend that serves in a thread, on a free port."""
     app = create_app(settings, pause=for_ever)
     if clock is not None:
-        app.state.two_factor.auth.clock = clock
+        app.state.two_factor.auth.clock = app.state.password_limits.clock = clock
     with listening(app) as address:
         yield address
 
