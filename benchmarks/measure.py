@@ -2,7 +2,7 @@
 
 import os
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,15 @@ def cpu_seconds(pid: int) -> float:
     """User and system time of a process and its threads so far, from /proc (proc(5): utime and stime)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def against_each_other(
+    rounds: int, one: Callable[[], float], other: Callable[[], float]
+) -> tuple[list[float], float, float]:
+    """Measure the two in turn, so many times: their ratios, and the mean of each."""
+    pairs = [(one(), other()) for _ in range(rounds)]
+    means = [statistics.fmean(each) for each in zip(*pairs, strict=True)]
+    return [ours / theirs for ours, theirs in pairs], means[0], means[1]
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,19 @@
 """P1: a step-up, CPU a request of the backend against the bare server that sends the same statements."""
 
-import os
 import re
-import secrets
 import time
-from base64 import urlsafe_b64encode
-from collections.abc import Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 from sqlalchemy import create_engine
 
 from benchmarks import load, servers
-from benchmarks.measure import Figure, cpu_seconds
+from benchmarks.measure import Figure, against_each_other, cpu_seconds
 from benchmarks.people import Enrolled, enrolled
 from benchmarks.statements import STATEMENTS
 from tests import servers as databases
-from twofold import KeyRing
 
 PATH = "/api/auth/2fa/step-up"
 ROUNDS = 5
@@ -27,45 +24,36 @@ BACKEND_PORT, BARE_PORT = 28_401, 28_402
 
 def run() -> Figure:
     """Measure, the two in turn."""
-    key = urlsafe_b64encode(secrets.token_bytes(32)).decode()
-    database_server = databases.start(databases.POSTGRESQL)
-    try:
-        database = database_server.fresh_database()
-        servers.migrated(database)
-        people = enrolled(create_engine(database.sync_url), KeyRing([key]), range(1, (ROUNDS + 1) * 2 * REQUESTS))
-        environment = {"ENCRYPTION_KEY": key, "DATABASE_URL": database.plain_url}
-        os.sched_setaffinity(0, servers.LOAD_CORE)
-        with servers.backend(BACKEND_PORT, environment) as ours, servers.bare(BARE_PORT, environment) as bare:
-            rest = iter(people)
-            _ask(BACKEND_PORT, ours, [next(rest) for _ in range(WARM_UP)])
-            _ask(BARE_PORT, bare, [next(rest) for _ in range(WARM_UP)])
-            seen = _statements_of_one(database_server, next(rest))
+    with servers.stage() as stage:
+        engine = create_engine(stage.database.sync_url)
+        rest = iter(enrolled(engine, stage.keys, range(1, (ROUNDS + 1) * 2 * REQUESTS)))
+        with (
+            servers.backend(BACKEND_PORT, stage.environment) as ours,
+            servers.bare(BARE_PORT, stage.environment) as bare,
+        ):
+            for port, pid in ((BACKEND_PORT, ours), (BARE_PORT, bare)):
+                _ask(port, pid, rest, WARM_UP)
+            seen = _statements_of_one(stage.server, next(rest))
             if seen != STATEMENTS:
                 message = f"the backend sends other statements than benchmarks/bare_server.py:\n{seen}"
                 raise RuntimeError(message)
-            rounds = [
-                (
-                    _ask(BACKEND_PORT, ours, [next(rest) for _ in range(REQUESTS)]),
-                    _ask(BARE_PORT, bare, [next(rest) for _ in range(REQUESTS)]),
-                )
-                for _ in range(ROUNDS)
-            ]
-    finally:
-        database_server.close()
-        os.sched_setaffinity(0, servers.CORES)
-    microseconds = [f"{1e6 * sum(each) / len(rounds):.0f}" for each in zip(*rounds, strict=True)]
+            ratios, our_seconds, bare_seconds = against_each_other(
+                ROUNDS,
+                lambda: _ask(BACKEND_PORT, ours, rest, REQUESTS),
+                lambda: _ask(BARE_PORT, bare, rest, REQUESTS),
+            )
     return Figure(
         "P1",
         "step-up, CPU a request against the bare server",
-        [ours / bare for ours, bare in rounds],
+        ratios,
         2.0,
-        notes=f"{len(STATEMENTS)} statements; {microseconds[0]} against {microseconds[1]} us",
+        notes=f"{len(STATEMENTS)} statements; {1e6 * our_seconds:.0f} against {1e6 * bare_seconds:.0f} us",
     )
 
 
-def _ask(port: int, pid: int, people: Sequence[Enrolled]) -> float:
+def _ask(port: int, pid: int, rest: Iterator[Enrolled], number: int) -> float:
     """CPU seconds a request; each is somebody's first use of a code."""
-    now = datetime.now(UTC)
+    now, people = datetime.now(UTC), list(islice(rest, number))
     requests = [load.post(PATH, each.token, b'{"code": "%s"}' % each.code(now).encode()) for each in people]
     before = cpu_seconds(pid)
     statuses = load.send(port, requests)

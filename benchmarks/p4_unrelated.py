@@ -2,11 +2,8 @@
 
 import asyncio
 import json
-import os
-import secrets
 import statistics
 import sys
-from base64 import urlsafe_b64encode
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import cycle
@@ -17,7 +14,6 @@ from app.models.user import PASSWORDS, User
 from benchmarks import load, servers
 from benchmarks.measure import Figure
 from benchmarks.people import Enrolled, enrolled, signed_up
-from tests import servers as databases
 from twofold import KeyRing
 from twofold.core.backup_codes import new_backup_codes, stored_backup_codes
 from twofold.core.policy import RECOMMENDED
@@ -37,15 +33,9 @@ Kinds = Mapping[str, Iterator[bytes]]
 
 def run() -> Figure:
     """Measure, with them and without in turn."""
-    key = urlsafe_b64encode(secrets.token_bytes(32)).decode()
-    database_server = databases.start(databases.POSTGRESQL)
-    try:
-        database = database_server.fresh_database()
-        servers.migrated(database)
-        kinds = _kinds(create_engine(database.sync_url), KeyRing([key]))
-        environment = {"ENCRYPTION_KEY": key, "DATABASE_URL": database.plain_url}
-        os.sched_setaffinity(0, servers.LOAD_CORE)
-        with servers.backend(PORT, environment):
+    with servers.stage() as stage:
+        kinds = _kinds(create_engine(stage.database.sync_url), stage.keys)
+        with servers.backend(PORT, stage.environment):
             answers = Counter[str]()
             _p99_beside(kinds, PAUSE)
             alone, beside = list[float](), list[float]()
@@ -53,9 +43,6 @@ def run() -> Figure:
                 beside.append(_p99_beside(kinds, PAUSE, answers))
                 alone.append(_p99_beside({}, PAUSE))
             never_pausing = _p99_beside(kinds, 0.0)
-    finally:
-        database_server.close()
-        os.sched_setaffinity(0, servers.CORES)
     without = statistics.median(alone)
     told = ", ".join(f"{count} x {what}" for what, count in sorted(answers.items()))
     return Figure(

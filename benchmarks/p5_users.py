@@ -10,7 +10,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from app.models.user import User
 from benchmarks import servers
-from benchmarks.measure import Figure
+from benchmarks.measure import Figure, against_each_other
 from benchmarks.people import Enrolled, enrolled
 from tests import servers as databases
 from twofold import KeyRing, TwoFactorAuth
@@ -40,17 +40,16 @@ def run() -> Figure:
         few, many = (_population(server.fresh_database(), keys, users) for users in (FEW, MANY))
         for each in (few, many):
             _rate(*each, WARM_UP)
-        rounds = [(_rate(*many, CLAIMS), _rate(*few, CLAIMS)) for _ in range(ROUNDS)]
+        ratios, of_many, of_few = against_each_other(ROUNDS, lambda: _rate(*many, CLAIMS), lambda: _rate(*few, CLAIMS))
     finally:
         server.close()
-    rates = [f"{sum(each) / len(rounds):.0f}" for each in zip(*rounds, strict=True)]
     return Figure(
         "P5",
         "claims a second at 5 million users against 10 thousand",
-        [many_rate / few_rate for many_rate, few_rate in rounds],
+        ratios,
         0.8,
         at_most=False,
-        notes=f"{rates[0]} against {rates[1]} a second, one at a time",
+        notes=f"{of_many:.0f} against {of_few:.0f} a second, one at a time",
     )
 
 

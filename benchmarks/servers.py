@@ -2,17 +2,21 @@
 
 import asyncio
 import os
+import secrets
 import subprocess
 import sys
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
 from app.database import make_engine, migrate
-from tests.servers import Database
+from tests.servers import POSTGRESQL, Database, Server, start
+from twofold import KeyRing
 
 ROOT = Path(__file__).resolve().parent.parent
 CORES = sorted(os.sched_getaffinity(0))
@@ -37,6 +41,32 @@ def running(command: list[str], environment: Mapping[str, str], port: int, *, pa
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a measurement over HTTP stands on: a database of its own, a key, and the environment that says so."""
+
+    server: Server
+    database: Database
+    keys: KeyRing
+    environment: Mapping[str, str]
+
+
+@contextmanager
+def stage() -> Iterator[Stage]:
+    """A fresh PostgreSQL with the backend's tables; who asks for it moves to the other core meanwhile."""
+    key = urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    server = start(POSTGRESQL)
+    try:
+        database = server.fresh_database()
+        migrated(database)
+        os.sched_setaffinity(0, LOAD_CORE)
+        environment = {"ENCRYPTION_KEY": key, "DATABASE_URL": database.plain_url}
+        yield Stage(server, database, KeyRing([key]), environment)
+    finally:
+        server.close()
+        os.sched_setaffinity(0, CORES)
 
 
 def migrated(database: Database) -> None:
