@@ -1,9 +1,11 @@
-"""How long the refusal of a password takes, where a wrong one is written down."""
+"""Answers that are to be told alike, and take as long where only one of them is written down."""
 
 import asyncio
 
 import pytest
 
+from tests.http.victim import REGISTER
+from tests.http.world import PASSWORD, World
 from twofold.core.policy import PCI_DSS, RECOMMENDED, Policy
 from twofold.errors import SignInFailed
 from twofold.fastapi.password_limits import PasswordLimits
@@ -35,3 +37,23 @@ def test_refusals_come_on_a_beat(policy: Policy, ends: list[int]):
         told.append(round((clock.now() - begun).total_seconds() * 1000))
 
     assert ends == told
+
+
+def test_registrations_come_on_a_beat(world: World):
+    """
+    A free address is written down and one in use is not: the answers of both wait for the beat.
+    """
+    beats, before = list[float](), world.app.state.password_limits
+
+    async def pause(seconds: float) -> None:
+        beats.append(seconds)
+
+    person, free = world.registered(), world.stranger()
+    world.app.state.password_limits = PasswordLimits(RECOMMENDED, clock=world.clock, pause=pause)
+    try:
+        answers = [world.post(REGISTER, json={"email": email, "password": PASSWORD}) for email in (free, person.email)]
+    finally:
+        world.app.state.password_limits = before
+
+    assert [answer.status_code for answer in answers] == [201, 201]
+    assert beats == [0.0, 0.0]

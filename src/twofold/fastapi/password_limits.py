@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from starlette.exceptions import HTTPException
 
@@ -17,8 +17,8 @@ from twofold.fastapi.errors import limit_headers
 from twofold.service.ports import Clock
 
 BEAT = timedelta(milliseconds=100)
-"""Where a wrong password is written down, which takes longer than to find nobody, refusals are told on such beats: so
-their time does not tell who is known (G12). A password's hash takes less than half of it."""
+"""Where of two answers that are to be told alike one takes longer, because only one is written down, both are told on
+such a beat: so their time does not tell who is known (G12). A password's hash takes less than half of it."""
 
 
 @dataclass
@@ -102,11 +102,15 @@ class PasswordLimits:
             if _is_refusal(error):
                 _tell(error, attempt.address_limit)
                 if self.policy.one_count:
-                    await self._pause((-(self.clock.now() - begun) % BEAT).total_seconds())
+                    await self.beat(begun)
             else:
                 await self._give_back(attempt)
             raise
         await self._give_back(attempt)
+
+    async def beat(self, begun: datetime) -> None:
+        """Wait for the next beat after *begun*: what happened since took as long as whatever else might have."""
+        await self._pause((-(self.clock.now() - begun) % BEAT).total_seconds())
 
     async def _reserve(self, attempt: _Attempt, address: str | None, account: str) -> None:
         quota, window = self.policy.address_failures, attempt.window
