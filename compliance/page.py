@@ -1,5 +1,6 @@
 """Writes docs/compliance.md: what may be said, the numbers, and every clause with its tests."""
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 
@@ -55,7 +56,7 @@ def page() -> str:
     """The whole page."""
     every = standards()
     told = ", ".join(f"{number} {label}" for label, number in counts().items())
-    parts = [HEAD.format(counts=told), *_words(every), *_numbers(), *_contradictions()]
+    parts = [HEAD.format(counts=told), _summary(every), *_words(every), *_numbers(), *_contradictions()]
     for standard in every:
         parts += _clauses(standard)
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
@@ -64,6 +65,19 @@ def page() -> str:
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cell or ' ' for cell in line)} |" for line in lines) + "\n"
+
+
+def _summary(every: list[Standard]) -> str:
+    rows = [
+        [f"[{one.title}](#{_anchor(one.title)})", *(str(len(rows)) for rows in (one.met, one.not_yet, one.yours))]
+        for one in every
+    ]
+    return _table(["", "met", "not yet", "yours"], rows)
+
+
+def _anchor(title: str) -> str:
+    """How a heading is linked to."""
+    return re.sub(r"[^a-z0-9 -]", "", title.lower()).replace(" ", "-")
 
 
 def _words(every: list[Standard]) -> list[str]:

@@ -99,6 +99,23 @@ def test_each_test_is_there_and_promises_something():
     assert len(named) > 100
 
 
+def test_what_may_be_said_is_met():
+    """
+    Each clause that may be spoken of has a row among those that are met.
+    """
+    met = {clause.place for clause in MET}
+    said = {
+        place if place.startswith("RFC") else f"{one.title}, {place}"
+        for one in STANDARDS
+        for place in re.findall(
+            r"RFC \d+|Art\. [0-9]+\(\d\)\(\w\)|\b\d+(?:\.\d+)+\b", one.may_say.replace(one.title, "")
+        )
+    }
+
+    assert len(said) > 8
+    assert [place for place in said if not any(each.startswith(place) for each in met)] == []
+
+
 @pytest.mark.parametrize("name", ["replay-resistance", "exceptions", "not-claimed"])
 def test_what_a_page_for_assessors_names_is_there(name: str):
     """

@@ -63,7 +63,7 @@ class Policy:
         events_kept: How long an event is kept (PCI DSS 4.0.1, 10.5.1: twelve months).
         addresses_kept: How long an event keeps its client address (GDPR, Art. 5(1)(e): no longer than needed).
         assurance_kept: How long what a session has proved is remembered after its last proof; one that lives on counts
-            as by its password alone (NIST SP 800-63B-4, 2.1.3: even at AAL1 a session lasts 30 days at most).
+            as by its password alone (NIST SP 800-63B-4, 2.1.3: even at AAL1 a session should end after 30 days).
         must_end_sessions: A host that cannot end its sessions is refused.
         phishing_resistant: A phishing-resistant factor must be on offer (NIST SP 800-63B-4, 2.2.2).
     """

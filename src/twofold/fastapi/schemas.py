@@ -111,7 +111,7 @@ class BackupCodesAnswer(BaseModel):
 class StepUpAnswer(BaseModel):
     """What the session has proved now."""
 
-    aal: int = Field(description="Authenticator assurance level (NIST SP 800-63B).", examples=[2])
+    aal: int = Field(description="What was proved: 1 one factor, 2 two (NIST SP 800-63B-4, 2.2.1).", examples=[2])
     amr: list[str] = Field(description="Authentication methods (RFC 8176).", examples=[["pwd", "otp", "mfa"]])
     second_factor_at: datetime | None
 
@@ -166,7 +166,7 @@ class KeptSessionItem(BaseModel):
     """What one session has proved."""
 
     current: bool = Field(description="Whether it is the one that asks.")
-    aal: int = Field(description="Authenticator assurance level (NIST SP 800-63B).", examples=[2])
+    aal: int = Field(description="What was proved: 1 one factor, 2 two (NIST SP 800-63B-4, 2.2.1).", examples=[2])
     amr: list[str] = Field(description="Authentication methods (RFC 8176).", examples=[["pwd", "otp", "mfa"]])
     proved_at: datetime
     second_factor_at: datetime | None
