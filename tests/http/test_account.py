@@ -1,5 +1,6 @@
 """One's own sessions, password and account."""
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -9,10 +10,11 @@ import pytest
 from sqlalchemy import event, insert, update
 
 from app.models.user import User, UserSession, hashed
+from tests.http.asgi import Asked
 from tests.http.problems import assert_private, problem_of, slug_of
 from tests.http.test_sessions import alive, sessions_of
 from tests.http.test_sign_in import as_bearer, finish, sign_in
-from tests.http.victim import ACCOUNT, LOGIN, PASSWORD_CHANGE, SESSION, SESSIONS
+from tests.http.victim import ACCOUNT, EVENTS, EXPORT, FINISH, LOGIN, PASSWORD_CHANGE, SESSION, SESSIONS, SETUP, STEP_UP
 from tests.http.world import PASSWORD, PASSWORD_HASH, STEP, Person, World
 from twofold.core.events import Event
 from twofold.service.context import token_hash
@@ -365,6 +367,34 @@ def test_leaving(each_world: World):
     problem_of(finish(person, token, code=person.code()), "sign-in-token-dead")
     problem_of(sign_in(person), "sign-in-failed")
     assert neighbour.kept() == neighbours
+
+
+def test_leaving_while_requests_are_on_their_way(each_world: World):
+    """
+    Requests of a user's that run while the account is deleted leave no row behind, and none fails with a 500.
+    """
+    person = each_world.enrolled()
+    token = person.sign_in_token()
+    headers = [(b"Authorization", f"Bearer {person.token}".encode()), (b"Content-Type", b"application/json")]
+
+    def asked(method: str, path: str, **body: Any) -> Asked:
+        return Asked(path, headers, [json.dumps(body).encode()] if body else [b""], method)
+
+    others = [
+        asked("POST", LOGIN, **person.password),
+        asked("POST", FINISH, sign_in_token=token, code=person.code()),
+        asked("POST", STEP_UP, backup_code=person.backup_codes[0]),
+        asked("POST", STEP_UP, code=person.wrong_code()),
+        asked("POST", SETUP, replace=True),
+        asked("GET", EVENTS),
+        asked("GET", EXPORT),
+        asked("POST", LOGIN, **person.password),
+    ]
+    answers = each_world.ask_side_by_side([*others, asked("DELETE", ACCOUNT, password=PASSWORD), *others])
+
+    assert answers[len(others)].status_code == 204
+    assert {table: rows for table, rows in person.kept().items() if rows} == {}
+    assert [answer.status_code for answer in answers if answer.status_code == 500] == []
 
 
 def test_leaving_asks_for_the_second_factor(each_world: World):

@@ -146,10 +146,12 @@ def test_a_change_of_password_keeps_the_factors(auth, person):
     assert {**vars(before), "epoch": before.epoch + 1} == vars(person.row)
 
 
-def test_forgetting_leaves_nothing(auth, person, somebody_else, store):
+def test_forgetting_leaves_nothing(auth, person, somebody_else, store, caplog):
     """
-    Of a forgotten user nothing is left, neither row nor event; nobody else is touched.
+    Of a forgotten user nothing is left, neither row nor event, and a line in the log that names nobody; nobody else is
+    touched.
     """
+    caplog.set_level("INFO", "twofold")
     person.sign_in("a session")
     auth.forget(7)
     auth.forget(7)
@@ -158,6 +160,8 @@ def test_forgetting_leaves_nothing(auth, person, somebody_else, store):
     assert auth.sessions.state(7, "a session").assurance is None
     assert {8} == {event.user_id for event in store.events}
     assert somebody_else.row.enabled
+    lines = [record.getMessage() for record in caplog.records if record.name == "twofold"]
+    assert lines == ["Everything that was kept about one user's second factor was deleted."] * 2
 
 
 def test_forgetting_somebody_unknown_does_nothing(auth, store):

@@ -10,6 +10,7 @@ from tests.service.roads import CASES, CODE_ROADS
 from twofold import Event, EventKind, KeyRing, TwoFactorAuth
 from twofold.core.sealing import Purpose, Sealed
 from twofold.errors import CannotOpen, CodeAlreadyUsed, Unavailable
+from twofold.testing import MemoryStore
 
 OPENING = [*(name for name in CASES if name not in {"set_up", "state", "confirm", "password_changed"})]
 
@@ -209,3 +210,31 @@ def test_an_unreadable_value_is_told_even_if_its_event_cannot_be_stored(person, 
         auth.totp.verify(7, attacker.code())
 
     assert "A stored value of user 7 does not open" in caplog.text
+
+
+class LeavesInBetween:
+    """A store whose user 7 leaves after the first transaction in which a value did not open."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self.store = store
+
+    def transact(self, work):
+        try:
+            return self.store.transact(work)
+        except CannotOpen:
+            del self.store._tables.accounts[7]
+            self.store.transact(lambda tx: tx.forget(7))
+            raise
+
+
+def test_of_who_has_left_meanwhile_nothing_is_written(auth, person, attacker, store, told):
+    """
+    Where the user leaves between the value that does not open and the event that tells of it, there is no event.
+    """
+    auth._transactions = LeavesInBetween(store)
+    told.clear()
+    with pytest.raises(CannotOpen):
+        auth.totp.verify(7, attacker.code())
+
+    assert [event for event in store.events if event.user_id == 7] == []
+    assert told == []

@@ -20,7 +20,7 @@ EVENTS_A_PAGE = 50
 EVENTS_AT_ONCE = 1000
 """Events in memory at once while all of a person's are exported: a few hundred kilobytes, and few transactions."""
 
-ROWS_AT_ONCE = 500
+ROWS_AT_ONCE = 200
 """Rows that maintenance deletes in one transaction: some milliseconds in which their users' rows are held."""
 
 CLOCK_GRACE = timedelta(days=1)

@@ -6,7 +6,7 @@ from datetime import datetime
 from twofold.core.enrollment import Accepted, Enrollment, Judgement, Typed
 from twofold.core.events import EventKind
 from twofold.errors import NotSignedIn
-from twofold.service.context import Context, Scope
+from twofold.service.context import Context, Scope, logger
 from twofold.service.ports import Transaction, UserId
 from twofold.service.proofs import decide, proof_of
 from twofold.service.sessions import Proved
@@ -114,12 +114,19 @@ class EnrollmentCases:
         return self.context.transact(lambda scope: _outlived(scope, user_id, end_sessions=True, epoch=epoch))
 
     def forget(self, user_id: UserId) -> None:
-        """Delete everything kept about a user; nothing happens where there is nothing."""
+        """
+        Delete everything kept about a user; nothing happens where there is nothing.
+
+        To be called after the host's own user is gone, and that is committed: whatever still is on its way finds no
+        user then, and writes nothing.
+        """
 
         def work(tx: Transaction) -> None:
             tx.forget(user_id)
 
         self.context.store.transact(work)
+        # That it was done, and not of whom: no row tells of it, and no line may.
+        logger.info("Everything that was kept about one user's second factor was deleted.")
 
 
 def _outlived(scope: Scope, user_id: UserId, *, end_sessions: bool, epoch: int | None) -> int:

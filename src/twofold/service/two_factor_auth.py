@@ -170,7 +170,9 @@ class TwoFactorAuth:
 
     def forget(self, user_id: UserId) -> None:
         """
-        Delete everything kept about a user, for the host's own account deletion.
+        Delete everything kept about a user, for the host's own account deletion, after that is committed.
+
+        A request of the user's that is still on its way then finds nobody, and writes no row.
 
         Raises:
             Unavailable: The store is out of reach.
