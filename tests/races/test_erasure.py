@@ -1,6 +1,6 @@
 """Erasure: of a user who has left no row stays, whatever of theirs was on its way at that moment."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,11 +28,11 @@ def test_nothing_is_left_of_who_leaves(crew: Crew, place: Place, people: People)
     assert left_of(person) == {}
 
 
-def test_nothing_is_left_of_who_leaves_a_side_table(crew: Crew, aside: Place, people_of: Any):
+def test_nothing_is_left_of_who_leaves_a_side_table(crew: Crew, aside: Place, people_of: Callable[[Place], People]):
     """
     The same with the second factor in a table of its own, whose first row is made when it is needed.
     """
-    people: People = people_of(aside)
+    people = people_of(aside)
     person, newcomer = people.enrolled(), people.somebody()
 
     crew.race(aside, on_the_way(person))
@@ -45,12 +45,14 @@ def test_nothing_is_left_of_who_leaves_a_side_table(crew: Crew, aside: Place, pe
 
 
 @pytest.fixture(scope="module")
-def unkept(fresh_place: Any) -> Place:
+def unkept(fresh_place: Callable[[str], Place]) -> Place:
     """A host on SQLite that does not ask it to keep foreign keys."""
     return replace(fresh_place("sqlite"), share_pool=True)
 
 
-def test_nothing_is_left_where_nobody_keeps_foreign_keys(crew: Crew, unkept: Place, people_of: Any):
+def test_nothing_is_left_where_nobody_keeps_foreign_keys(
+    crew: Crew, unkept: Place, people_of: Callable[[Place], People]
+):
     """
     On a database that does not keep foreign keys, nothing is left either: whoever writes holds the row of the user.
     """
@@ -61,11 +63,11 @@ def test_nothing_is_left_where_nobody_keeps_foreign_keys(crew: Crew, unkept: Pla
         assert left_of(person) == {}
 
 
-def test_a_naive_store_leaves_something(crew: Crew, unkept: Place, people_of: Any):
+def test_a_naive_store_leaves_something(crew: Crew, unkept: Place, people_of: Callable[[Place], People]):
     """
     A store that looks whether there is such a user, and then writes without holding the row, leaves rows of nobody's.
     """
-    people: People = people_of(unkept)
+    people = people_of(unkept)
 
     assert any(_lost(crew, replace(unkept, naive=True), people.enrolled()) for _ in range(ROUNDS))
 

@@ -1,5 +1,6 @@
 """Maintenance: nothing is kept for longer than the policy says, and nothing goes before."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -149,3 +150,13 @@ def test_what_is_long_past_goes_whatever_the_clock_says(auth, store, clock):
     clock.moment = NOON + 4000 * DAY
 
     assert auth.maintenance().events == 1
+
+
+def test_a_job_of_the_hosts_calls_it(auth, store):
+    """
+    From an event loop it is called as any other use case.
+    """
+    record(store, NOON - 400 * DAY)
+    record(store, NOON)
+
+    assert asyncio.run(auth.run(lambda auth: auth.maintenance())).events == 1

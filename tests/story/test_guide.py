@@ -84,6 +84,16 @@ def test_every_error_is_explained():
     assert told == {slug: kind.status for slug, kind in KINDS.items()}
 
 
+def test_things_are_kept_as_long_as_the_guide_says():
+    """The guide's table of what is kept shows what the policies hold."""
+
+    def shown(policy: Policy) -> list[str]:
+        return [f"{each.days} days" for each in (policy.events_kept, policy.addresses_kept, policy.assurance_kept)]
+
+    rows = rows_under("How long things are kept")
+    assert [[row[1] for row in rows], [row[2] for row in rows]] == [shown(RECOMMENDED), shown(PCI_DSS)]
+
+
 def test_the_numbers_of_the_profiles_are_the_numbers():
     """The guide's table of profiles shows what the policies hold."""
 
