@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import fields, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,11 @@ VARIABLES = {
 }
 
 
-def nodes() -> Iterator[tuple[str, str, ast.AST]]:
+@cache
+def nodes() -> list[tuple[str, str, ast.AST]]:
     """Every node of the product with its file and the function around it, but for what is for tests."""
-    for file, tree in SOURCES.items():
-        if not file.startswith(TESTING):
-            yield from ((file, function, node) for function, node in within(tree))
+    product = [(file, tree) for file, tree in SOURCES.items() if not file.startswith(TESTING)]
+    return [(file, function, node) for file, tree in product for function, node in within(tree)]
 
 
 def within(tree: ast.AST, function: str = "") -> Iterator[tuple[str, ast.AST]]:
@@ -61,7 +62,7 @@ def callers_of(name: str) -> set[str]:
     return {
         f"{file}::{function}"
         for file, function, node in nodes()
-        if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] == name
+        if isinstance(node, ast.Call) and name_of(node.func) == name
     }
 
 
