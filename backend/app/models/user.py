@@ -8,7 +8,7 @@ from typing import Any
 
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
-from sqlalchemy import DateTime, Dialect, ForeignKey, Row, String, TypeDecorator, bindparam, or_, select
+from sqlalchemy import DateTime, Dialect, ForeignKey, Row, Select, String, TypeDecorator, bindparam, or_, select
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -84,6 +84,12 @@ DEAD_SESSIONS = (
     .limit(bindparam("at_most"))
 )
 """Sessions that nobody can use any more."""
+
+
+def live_sessions(user_id: int, at: datetime, idle: timedelta) -> Select[Any]:
+    """The sessions of a user that are alive at the moment *at*, as `is_alive` says, the newest first."""
+    lives = (UserSession.expires_at > at, UserSession.last_seen_at > at - idle, UserSession.last_seen_at < at + idle)
+    return select(UserSession).where(UserSession.user_id == user_id, *lives).order_by(UserSession.id.desc())
 
 
 def hashed(token: str) -> str:

@@ -12,14 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Db
-from app.models.user import (
-    DUMMY_HASH,
-    PASSWORDS,
-    User,
-    UserSession,
-    is_hash,
-    password_faults,
-)
+from app.models.user import DUMMY_HASH, PASSWORDS, User, UserSession, is_hash, live_sessions, password_faults
 from app.utils.two_factor_auth import CurrentRow, Token, TokenSessions, token_sessions
 from twofold import Assurance, TwoFactorAuth
 from twofold.errors import (
@@ -204,18 +197,7 @@ def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
     """Add the routes that show and end sessions."""
     signed_in, told = [Depends(two_factor.signed_in)], problems(NotSignedIn, Unavailable)
     Current = Annotated[CurrentSession, Depends(two_factor.host.current)]  # noqa: N806 - a type
-
-    async def end(db: AsyncSession, current: CurrentSession, **which: int) -> bool:
-        """End one session of the user who asks, if there is such a one; and whether there was."""
-        own = {"user_id": current.user_id, **which}
-        session_id = await db.scalar(select(UserSession.token_hash).filter_by(**own))
-        ended: Any = await db.execute(delete(UserSession).filter_by(**own))
-        await db.commit()
-        # Of two that end it at one moment one has.
-        if session_id is None or not ended.rowcount:
-            return False
-        await two_factor.host.use(current, lambda auth: auth.sessions.ended(current.user_id, session_id))
-        return True
+    Ours = Annotated[TokenSessions, Depends(token_sessions)]  # noqa: N806 - a type
 
     @router.get("/session", summary="Who is signed in", dependencies=signed_in, responses=told)
     async def session(db: Db, row: CurrentRow, proved: Annotated[Assurance, Depends(two_factor.assurance)]) -> Session:
@@ -238,13 +220,10 @@ def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
     )
     async def sessions(db: Db, row: CurrentRow, cursor: RowId | None = None) -> Sessions:
         """Those that are alive, the newest first."""
-        now = two_factor.auth.clock.now()
-        live = (UserSession.user_id == row.user_id) & (UserSession.expires_at > now)
-        idle = two_factor.auth.policy.session_idle
-        live &= (UserSession.last_seen_at > now - idle) & (UserSession.last_seen_at < now + idle)
+        auth = two_factor.auth
+        query = live_sessions(row.user_id, auth.clock.now(), auth.policy.session_idle)
         older = [UserSession.id < cursor] if cursor is not None else []
-        query = select(UserSession).where(live, *older).order_by(UserSession.id.desc()).limit(PAGE + 1)
-        found = (await db.scalars(query)).all()
+        found = (await db.scalars(query.where(*older).limit(PAGE + 1))).all()
         items = [ListedSession.model_validate(each) for each in found[:PAGE]]
         for item in items:
             item.current = item.id == row.id
@@ -257,15 +236,15 @@ def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
         dependencies=signed_in,
         responses=problems(NotSignedIn, InvalidRequest, NotFound, Unavailable),
     )
-    async def end_session(db: Db, current: Current, id: RowId) -> None:  # noqa: A002 - the name on the wire
+    async def end_session(ours: Ours, current: Current, id: RowId) -> None:  # noqa: A002 - the name on the wire
         """Another user's is not found."""
-        if not await end(db, current, id=id):
+        if not await ours.end_one(current, id):
             raise NotFound
 
     @router.post("/logout", summary="Sign out", status_code=204, dependencies=signed_in, responses=told)
-    async def logout(db: Db, current: Current, row: CurrentRow) -> None:
+    async def logout(ours: Ours, current: Current, row: CurrentRow) -> None:
         """Ends this session."""
-        await end(db, current, id=row.id)
+        await ours.end_one(current, row.id)
 
 
 def add_account_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:

@@ -21,6 +21,7 @@ from twofold import Assurance, KeyRing, TwoFactorAuth
 from twofold.core.policy import CLOCK_GRACE, ROWS_AT_ONCE
 from twofold.errors import NotSignedIn
 from twofold.fastapi import SignedIn
+from twofold.fastapi.host import CurrentSession
 from twofold.settings import Settings
 from twofold.sqlalchemy import SqlAlchemyStore
 
@@ -89,6 +90,19 @@ class TokenSessions:
             db.add(UserSession(token_hash=hashed(token), user_id=user_id, client=client, **moments))
             await db.commit()
         return SignedIn(user_id, hashed(token), Token(access_token=token, expires_at=expires_at))
+
+    async def end_one(self, current: CurrentSession, which: int) -> bool:
+        """End one session of the user who asks; whether there was such a one, and nobody else was first."""
+        own = {"user_id": current.user_id, "id": which}
+        async with opened(self.request.app) as db:
+            session_id = await db.scalar(select(UserSession.token_hash).filter_by(**own))
+            ended: Any = await db.execute(delete(UserSession).filter_by(**own))
+            await db.commit()
+        if session_id is None or not ended.rowcount:
+            return False
+        host = self.request.app.state.two_factor.host
+        await host.use(current, lambda auth: auth.sessions.ended(current.user_id, session_id))
+        return True
 
     async def end_all(self, user_id: int) -> None:
         """End every session of this user."""
