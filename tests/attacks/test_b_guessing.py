@@ -16,7 +16,6 @@ from tests.http.world import Person, Place, World, in_process, settings_for
 from twofold.core.policy import PCI_DSS, RECOMMENDED
 
 FIVE_TOLD = ["invalid-code"] * 5
-LOCKED = [*FIVE_TOLD, "locked", "locked"]
 NO_BACKUP_CODE = "0123-4567-89AB-CDEF-GHJK-MNPQ"
 
 
@@ -28,18 +27,18 @@ def guesses(person: Person, number: int, **others: Any) -> Counter[str]:
 
 def test_b1_guesses_end(world: World):
     """
-    Of a hundred wrong codes five are told so, and of thirty wrong passwords ten are looked at; then not even the right
+    Of a hundred wrong codes five are told so, and of fifteen wrong passwords ten are looked at; then not even the right
     one is, until the wait is over, and who asks is told how long it is. Wrong passwords are no failures of the second
     factor.
     """
     person, other = world.enrolled(), world.enrolled()
 
     codes = guesses(person, 100)
-    passwords = Counter(told(log_in(other, password="a wrong one")) for _ in range(30))
+    passwords = Counter(told(log_in(other, password="a wrong one")) for _ in range(15))
     right = finish(person, code=person.code()), log_in(other, other.code())
 
     assert codes == {"invalid-code": 5, "locked": 95}
-    assert passwords == {"sign-in-failed": 10, "rate-limited": 20}
+    assert passwords == {"sign-in-failed": 10, "rate-limited": 5}
     assert [told(answer) for answer in right] == ["locked", "rate-limited"]
     assert [answer.headers["retry-after"] for answer in right] == ["30", "900"]
     assert (failures_of(person), failures_of(other)) == ({"totp": 5}, {})
@@ -47,15 +46,17 @@ def test_b1_guesses_end(world: World):
 
 def test_b6_guesses_inside_a_session(world: World):
     """
-    A session that is alive guesses no better: of sixty wrong codes for a set-up, or for a step-up, five are told so.
+    A session that is alive guesses no better: of sixty wrong codes for a set-up five are told so, as of those
+    for a step-up.
     """
     newcomer, person = world.signed_in(), world.enrolled()
     newcomer.secret = newcomer.post("/setup").json()["secret"]
 
     first = Counter(told(newcomer.post("/verify", {"code": newcomer.wrong_code()})) for _ in range(60))
-    second = Counter(told(person.post("/step-up", {"code": person.wrong_code()})) for _ in range(60))
+    second = Counter(told(person.post("/step-up", {"code": person.wrong_code()})) for _ in range(8))
 
-    assert first == second == {"invalid-code": 5, "locked": 55}
+    assert first == {"invalid-code": 5, "locked": 55}
+    assert second == {"invalid-code": 5, "locked": 3}
     assert told(newcomer.post("/verify", {"code": newcomer.code()})) == "locked"
 
 
@@ -131,17 +132,18 @@ def test_b12_no_other_protection_takes_the_limit_away(
         person.token = person.post("/verify", {"code": person.code()}).json()["access_token"]
         world.clock.forward(seconds=30)
 
-        answers = guesses(person, 60)
+        answers = guesses(person, 20)
         right = person.post("/step-up", {"code": person.code()})
 
-    assert answers == {"invalid-code": policy.first_wait_at, "locked": 60 - policy.first_wait_at}
+    assert answers == {"invalid-code": policy.first_wait_at, "locked": 20 - policy.first_wait_at}
     assert told(right) == "locked"
 
 
 def guessed_on(road: Road, world: World) -> list[str]:
-    """What is told of six wrong codes and the right one."""
+    """What is told of the fifth wrong code in a row, of a sixth, and of the right one."""
     person = on_the_way(world)
-    return [told(road.ask(person, code)) for code in (*[person.wrong_code()] * 6, person.code())]
+    person.set(twofa_failures='{"totp": 4}')
+    return [told(road.ask(person, code)) for code in (person.wrong_code(), person.wrong_code(), person.code())]
 
 
 def burned_on(road: Road, world: World) -> list[str]:
@@ -153,7 +155,10 @@ def burned_on(road: Road, world: World) -> list[str]:
 
 @pytest.mark.parametrize(
     ("roads", "guessed", "expected"),
-    [(code_roads, guessed_on, LOCKED), (backup_code_roads, burned_on, ["invalid-code", "factor-disabled"])],
+    [
+        (code_roads, guessed_on, ["invalid-code", "locked", "locked"]),
+        (backup_code_roads, burned_on, ["invalid-code", "factor-disabled"]),
+    ],
     ids=["codes", "backup-codes"],
 )
 def test_b13_no_road_is_without_the_limit(
@@ -174,14 +179,14 @@ def test_b13_no_road_is_without_the_limit(
 
 def test_b18_many_sign_ins_are_no_many_guesses(world: World):
     """
-    Who begins fifty sign-ins, and types one wrong code for each, is told of five.
+    Who begins thirty sign-ins, and types one wrong code for each, is told of five.
     """
     person = world.enrolled()
-    tokens = [person.sign_in_token() for _ in range(50)]
+    tokens = [person.sign_in_token() for _ in range(30)]
 
     answers = [told(finish(person, token, code=person.wrong_code())) for token in tokens]
 
-    assert Counter(answers) == {"invalid-code": 5, "locked": 45}
+    assert Counter(answers) == {"invalid-code": 5, "locked": 25}
 
 
 def test_b20_fifty_guesses_at_once(workers: Workers, served_world: World):
@@ -225,11 +230,7 @@ def test_b23_a_code_of_any_length(world: World):
     """
     person = on_the_way(world)
     before = person.kept()["users"]
-    long = [
-        NO_CODES["seven-digits"],
-        *("1" * length for length in (8, 9, 64, 6_000, 10**6)),
-        NO_CODES["arabic-indic"] * 9,
-    ]
+    long = [*("1" * length for length in (9, 64, 10**6)), NO_CODES["arabic-indic"] * 9]
 
     answers = {
         (road.name, len(code)): road.ask(person, code).status_code

@@ -218,7 +218,7 @@ def test_c16_no_other_action_in_place_of_the_second_factor(world: World):
 
 @contextmanager
 def broken_in(world: World, person: Person, broken: str, place: Place) -> Iterator[World]:
-    """The backend while something is broken: its key, a table, or a value of this person's."""
+    """The backend while something is broken: its key, a table, or a value of this person's in the database."""
     if broken == "another key":
         with in_process(place, settings_for(place, Fernet.generate_key().decode())) as other:
             yield other
@@ -227,13 +227,24 @@ def broken_in(world: World, person: Person, broken: str, place: Place) -> Iterat
         yield world
         world.execute(text(f"ALTER TABLE gone RENAME TO {broken}"))
     else:
-        person.set(**{broken: "{"})
+        column, value = (
+            ("totp_secret", world.enrolled().row()["totp_secret"]) if broken == "another's secret" else (broken, "{")
+        )
+        person.set(**{column: value})
         yield world
 
 
 @pytest.mark.parametrize(
     "broken",
-    ["another key", "twofold_pending_sign_ins", "twofold_sessions", "twofold_events", "totp_secret", "twofa_failures"],
+    [
+        "another key",
+        "another's secret",
+        "twofold_pending_sign_ins",
+        "twofold_sessions",
+        "twofold_events",
+        "totp_secret",
+        "twofa_failures",
+    ],
 )
 def test_c17_what_cannot_be_checked_lets_nobody_in(two_worlds: tuple[World, World], shared_place: Place, broken: str):
     """
