@@ -11,6 +11,8 @@ from twofold.errors import SignInFailed, TwofoldError
 from twofold.fastapi.password_limits import PasswordLimits
 
 CLIENT, ANN = "192.0.2.1", "ann@example.com"
+PATIENCE = 10
+"""Seconds that Redis may take where the machine has much else to do."""
 Make = Callable[..., PasswordLimits]
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from fastapi import HTTPException
 
-from tests.http.attempts import ANN, CLIENT, Make, attempt, run, wrong
+from tests.http.attempts import ANN, CLIENT, PATIENCE, Make, attempt, run, wrong
 from tests.http.structured_fields import parsed
 from twofold.core.policy import RECOMMENDED, Policy
 from twofold.errors import ConfigurationError, Locked, RateLimited, SignInFailed, Unavailable
@@ -30,7 +30,7 @@ def make(request: pytest.FixtureRequest, clock: StoppedClock) -> Make:
     url = request.getfixturevalue("redis").url if request.param == "redis" else ""
 
     def make(policy: Policy = RECOMMENDED, kind: type[PasswordLimits] = PasswordLimits) -> PasswordLimits:
-        return kind(policy, redis_url=url, clock=clock)
+        return kind(policy, redis_url=url, redis_timeout=PATIENCE, clock=clock)
 
     return make
 
@@ -78,14 +78,47 @@ def test_what_is_given_back(make: Make, outcome: BaseException | None, left: int
 
 def test_right_passwords_side_by_side(make: Make):
     """
-    Right passwords that were looked at side by side have all been given back when they end.
+    Of right passwords side by side, more than the limits allow to be wrong, none is refused, and all are given back.
     """
 
     async def story(limits: PasswordLimits) -> Counter[str]:
-        assert Counter(await asyncio.gather(*(attempt(limits) for _ in range(10)))) == {"right": 10}
+        assert await wrong(limits, 8, account="another@example.com") == {"sign-in-failed": 8}
+        assert Counter(await asyncio.gather(*(attempt(limits) for _ in range(200)))) == {"right": 200}
         return await wrong(limits, 15)
 
     assert run(story, make()) == {"sign-in-failed": 10, "rate-limited": 5}
+
+
+def test_a_right_one_among_wrong_ones(make: Make):
+    """
+    Who is right is let in while there is room, however many wrong ones are being looked at; then nobody is.
+    """
+
+    async def story(limits: PasswordLimits) -> list[str]:
+        outcomes = [SignInFailed(), SignInFailed(), None] * 20
+        return await asyncio.gather(*(attempt(limits, outcome) for outcome in outcomes))
+
+    told = Counter(run(story, make()))
+
+    assert told.pop("right") >= 3
+    assert told.pop("sign-in-failed") == 10
+    assert told.keys() == {"rate-limited"}
+
+
+def test_who_waits_and_hangs_up(make: Make):
+    """
+    Neither a client that hangs up while it waits for its turn, nor one that hangs up in its turn, holds up the others.
+    """
+
+    async def story(limits: PasswordLimits) -> Counter[str]:
+        tasks = [asyncio.create_task(attempt(limits)) for _ in range(30)]
+        await asyncio.sleep(0)
+        for hung_up in (tasks[0], tasks[20]):
+            hung_up.cancel()
+        told = await asyncio.gather(*tasks, return_exceptions=True)
+        return Counter(each if isinstance(each, str) else "hung up" for each in told)
+
+    assert run(story, make()) == {"right": 28, "hung up": 2}
 
 
 def test_whose_count_it_is(make: Make):
@@ -145,7 +178,7 @@ def test_memory_is_given_back(clock: StoppedClock):
         for number in range(5):
             await wrong(limits, 1, account=f"{number}@example.com")
             await attempt(limits, account="right@example.com")
-            sizes.append(sum(map(len, limits._counts.values())))
+            sizes.append(len(limits._counts))
             clock.moment += WINDOW
         return sizes
 
@@ -179,11 +212,11 @@ def test_a_refused_address_makes_no_count_of_accounts(make: Make):
 
     async def story(limits: PasswordLimits) -> RateLimited:
         await asyncio.gather(*(attempt(limits, SignInFailed(), account=f"{number}") for number in range(60)))
-        before = sum(map(len, limits._counts.values()))
+        before = len(limits._counts)
         with pytest.raises(RateLimited) as raised:
             async with limits.attempt(CLIENT, "another"):
                 pytest.fail("It was looked at.")
-        assert sum(map(len, limits._counts.values())) == before
+        assert len(limits._counts) == before
         return raised.value
 
     refused = run(story, make(replace(RECOMMENDED, password_failures=60)))

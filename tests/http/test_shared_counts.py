@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from tests.http.attempts import ANN, CLIENT, Make, attempt, run, wrong
+from tests.http.attempts import ANN, CLIENT, PATIENCE, Make, attempt, run, wrong
 from tests.http.naive_limits import NaiveLimits
 from tests.redis_server import RedisServer
 from twofold.core.policy import AAL2, RECOMMENDED, Policy
@@ -30,7 +30,7 @@ def make_shared(redis: RedisServer, clock: StoppedClock) -> Make:
     """Makes one of several workers' limits."""
 
     def make(policy: Policy = RECOMMENDED, kind: type[PasswordLimits] = PasswordLimits) -> PasswordLimits:
-        return kind(policy, redis_url=redis.url, clock=clock)
+        return kind(policy, redis_url=redis.url, redis_timeout=PATIENCE, clock=clock)
 
     return make
 

@@ -1,7 +1,6 @@
 """What keeps guessers out before the password is looked at: wrong ones are counted per account and client address."""
 
 from asyncio import gather, sleep
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from twofold.core.password_limits import Window, network_of
 from twofold.core.policy import Policy
 from twofold.errors import AddressLimit, ConfigurationError, RateLimited, TwofoldError, Unavailable
 from twofold.fastapi.errors import limit_headers
+from twofold.fastapi.own_counts import Count, OwnCounts
 from twofold.service.ports import Clock
 
 BEAT = timedelta(milliseconds=100)
@@ -22,12 +22,20 @@ such a beat: so their time does not tell who is known (G12). A password's hash t
 
 
 @dataclass
+class _Reservation:
+    """One attempt in one count, of which Redis may know."""
+
+    key: str
+    own: Count
+    is_shared: bool = False
+
+
+@dataclass
 class _Attempt:
     """What one attempt has reserved, and what its client's address has left."""
 
     window: Window
-    counted: list[str] = field(default_factory=list)
-    shared: list[str] = field(default_factory=list)
+    reserved: list[_Reservation] = field(default_factory=list)
     address_limit: AddressLimit | None = None
 
 
@@ -36,12 +44,14 @@ class PasswordLimits:
     The limits before the password, of one application and its one event loop.
 
     Each attempt is counted before its password is looked at, and given back where that was right; so of any burst of
-    guesses, whatever their number, only as many are looked at as the policy allows. A success clears nothing: it would
-    tell that the account is there, and give a guesser with an account of their own a fresh start.
+    guesses, whatever their number, only as many are looked at as the policy allows. Who finds no room while others are
+    being looked at waits for how they end. A success clears nothing: it would tell that the account is there, and give
+    a guesser with an account of their own a fresh start.
 
     Args:
         policy: `password_failures`, `address_failures`, `password_window` and `limits_fail_closed`.
         redis_url: Where all workers count together (`redis://` or `rediss://`); without it each counts alone.
+        redis_timeout: Seconds that an answer of Redis may take.
         clock: Knows the time.
         pause: Lets so many seconds go by.
 
@@ -54,6 +64,7 @@ class PasswordLimits:
         policy: Policy,
         *,
         redis_url: str = "",
+        redis_timeout: float = 0.5,
         clock: Clock | None = None,
         pause: Callable[[float], Awaitable[None]] = sleep,
     ) -> None:
@@ -61,12 +72,12 @@ class PasswordLimits:
         self._pause = pause
         self.clock = clock or SystemClock()
         # Here in any case: they answer a flood without Redis, and hold what was counted when Redis goes away.
-        self._counts: dict[int, Counter[str]] = {}
+        self._counts = OwnCounts()
         self._shared = None
         if redis_url:
             from twofold.fastapi.shared_counts import SharedCounts  # noqa: PLC0415 - an extra of its own
 
-            self._shared = SharedCounts(redis_url, self.clock)
+            self._shared = SharedCounts(redis_url, self.clock, timeout=redis_timeout)
 
     async def close(self) -> None:
         """Close what is open towards Redis."""
@@ -89,24 +100,26 @@ class PasswordLimits:
             RateLimited: There were too many wrong passwords; this one is not looked at.
             Unavailable: The counts are out of reach, and the policy fails closed.
         """
-        attempt = _Attempt(Window.at(self.clock.now(), self.policy))
+        begun = self.clock.now()
+        attempt = _Attempt(Window.at(begun, self.policy))
         try:
             await self._reserve(attempt, address, account)
-        except (RateLimited, Unavailable):
-            await self._give_back(attempt)
-            raise
-        begun = self.clock.now()
-        try:
+            begun = self.clock.now()
             yield
         except Exception as error:
-            if _is_refusal(error):
-                _tell(error, attempt.address_limit)
-                if self.policy.one_count:
-                    await self.beat(begun)
-            else:
+            if not _is_refusal(error):
                 await self._give_back(attempt)
+                raise
+            _tell(error, attempt.address_limit)
+            if self.policy.one_count:
+                await self.beat(begun)
             raise
-        await self._give_back(attempt)
+        else:
+            await self._give_back(attempt)
+        finally:
+            for each in attempt.reserved:
+                each.own.end()
+                self._counts.tidy(attempt.window.number, each.key)
 
     async def beat(self, begun: datetime) -> None:
         """Wait for the next beat after *begun*: what happened since took as long as whatever else might have."""
@@ -114,52 +127,51 @@ class PasswordLimits:
 
     async def _reserve(self, attempt: _Attempt, address: str | None, account: str) -> None:
         quota, window = self.policy.address_failures, attempt.window
-        count = await self._count(attempt, window.key("address", network_of(address)), quota)
+        count = await self._find_room(attempt, window.key("address", network_of(address)), quota)
         attempt.address_limit = AddressLimit(quota, window.seconds, max(quota - count, 0), window.left)
         if count > quota:
             raise RateLimited(window.left, attempt.address_limit)
         # Only now, so that who is refused by address makes no new counts.
         quota = self.policy.password_failures
-        if await self._count(attempt, window.key("account", account), quota) > quota:
+        if await self._find_room(attempt, window.key("account", account), quota) > quota:
             # This one was not looked at; and of the account's own count nothing is told.
             left = attempt.address_limit.remaining + 1
             raise RateLimited(window.seconds, replace(attempt.address_limit, remaining=left))
 
-    async def _count(self, attempt: _Attempt, key: str, quota: int) -> int:
-        """Count one attempt; how many there are then, by whoever knows of more."""
-        number = attempt.window.number
-        # What is older than the window before has ended for every attempt that is still under way.
-        for old in [known for known in self._counts if abs(known - number) > 1]:
-            del self._counts[old]
-        counts = self._counts.setdefault(number, Counter())
-        counts[key] += 1
-        attempt.counted.append(key)
-        if self._shared is None or counts[key] > quota:
-            return counts[key]
-        count = await self._shared.add(key, 1, seconds=2 * attempt.window.seconds)
-        if count is not None:
-            attempt.shared.append(key)
-        elif self.policy.limits_fail_closed:
+    async def _find_room(self, attempt: _Attempt, key: str, quota: int) -> int:
+        """Reserve one attempt; how many there are with it, by whoever knows of more, or more than *quota*."""
+        window = attempt.window
+        own = self._counts.of(window.number, key)
+        # Those that are being looked at may be right: of right ones at one moment all find room, one after the other.
+        while own.number >= quota and own.under_way:
+            await own.wait()
+            own = self._counts.of(window.number, key)
+        if own.number >= quota:
+            return quota + 1
+        number, reservation = own.begin(), _Reservation(key, own)
+        attempt.reserved.append(reservation)
+        if self._shared is None:
+            return number
+        count = await self._shared.add(key, 1, seconds=2 * window.seconds)
+        if count is None and self.policy.limits_fail_closed:
             raise Unavailable
-        return max(counts[key], count or 0)
+        reservation.is_shared = count is not None
+        return max(number, count or 0)
 
     async def _give_back(self, attempt: _Attempt) -> None:
-        number, seconds = attempt.window.number, attempt.window.seconds
-        if Window.at(self.clock.now(), self.policy).number != number:
-            return  # it has ended, and its counts with it
-        counts = self._counts.get(number, Counter())
-        for key in attempt.counted:
-            counts[key] -= 1
-            if counts[key] < 1:
-                del counts[key]
-        if self._shared is not None:
-            await gather(*(self._shared.add(key, -1, seconds=2 * seconds) for key in attempt.shared))
+        # After the end of the window the count in Redis has ended too, or will; the next must not begin below zero.
+        if self._shared is not None and Window.at(self.clock.now(), self.policy).number == attempt.window.number:
+            seconds, shared = 2 * attempt.window.seconds, [each.key for each in attempt.reserved if each.is_shared]
+            await gather(*(self._shared.add(key, -1, seconds=seconds) for key in shared))
+        # Last, so that whoever finds this room here finds it in Redis too.
+        for each in attempt.reserved:
+            each.own.number -= 1
 
 
 def _is_refusal(error: Exception) -> bool:
     if isinstance(error, HTTPException):
         return error.status_code < 500  # noqa: PLR2004 - the host's own refusal, as its login raises it
-    return isinstance(error, TwofoldError) and not isinstance(error, Unavailable | ConfigurationError)
+    return isinstance(error, TwofoldError) and not isinstance(error, RateLimited | Unavailable | ConfigurationError)
 
 
 def _tell(error: Exception, limit: AddressLimit | None) -> None:

@@ -18,9 +18,6 @@ except ModuleNotFoundError as error:
     raise ConfigurationError(message) from error
 
 PREFIX = "twofold-passwords"
-TIMEOUT = 0.5
-"""Seconds for one answer of Redis; by its defaults the client would try for minutes."""
-
 PAUSE = timedelta(seconds=1)
 """How long Redis is not asked after it did not answer, so that not every request waits for it."""
 
@@ -37,13 +34,14 @@ class SharedCounts:
     Args:
         url: `redis://` or `rediss://`.
         clock: Says when to ask again after an outage.
+        timeout: Seconds for one answer; by its defaults the client would try for minutes.
 
     Raises:
         ConfigurationError: *url* is malformed; the text never holds it.
     """
 
-    def __init__(self, url: str, clock: Clock) -> None:
-        timeouts = {"socket_timeout": TIMEOUT, "socket_connect_timeout": TIMEOUT}
+    def __init__(self, url: str, clock: Clock, *, timeout: float) -> None:
+        timeouts = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
         try:
             # No second try: a count that was added, and whose answer was lost, would be added again.
             self._pool = ConnectionPool.from_url(url, retry=Retry(NoBackoff(), 0), **timeouts)
