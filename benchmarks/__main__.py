@@ -5,7 +5,14 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
-FIGURES = {"P1": "p1_step_up", "P3": "p3_set_up", "P4": "p4_unrelated", "P5": "p5_users", "P7": "p7_import"}
+FIGURES = {
+    "P1": "p1_step_up",
+    "P3": "p3_set_up",
+    "P4": "p4_unrelated",
+    "P5": "p5_users",
+    "P7": "p7_import",
+    "enumeration": "enumeration",
+}
 RESULTS = Path(__file__).parent / "results.json"
 
 

@@ -73,6 +73,21 @@ def test_a_wrong_password(each_world: World):
     assert len({str(everything(answer)) for answer in answers}) == 1
 
 
+def test_a_limited_account(world: World):
+    """
+    Where no more passwords are looked at, a wrong one and the right one have one answer to the last byte, for unknown
+    addresses and for everybody else.
+    """
+    answers: list[Response] = []
+    for address in [world.stranger(), *(person(world).email for person in PEOPLE.values())]:
+        world.forget_wrong_passwords(password_failures=1)
+        given = [{"email": address, "password": password} for password in (WRONG, WRONG, PASSWORD)]
+        answers += [world.post(LOGIN, json=each) for each in given]
+
+    assert [slug_of(answer) for answer in answers[:3]] == ["sign-in-failed", "rate-limited", "rate-limited"]
+    assert len({str(everything(answer)) for answer in answers}) == 2
+
+
 @pytest.mark.parametrize("header", ["123456", "12345", "nonsense", ""])
 def test_a_wrong_password_with_a_code(world: World, header: str):
     """
