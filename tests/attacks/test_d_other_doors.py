@@ -1,16 +1,19 @@
 """D: doors beside the one at which the second factor is asked."""
 
 from base64 import b64encode
+from collections.abc import Callable
 
 from tests.attacks.acts import finish, log_in, told
 from tests.attacks.roads import OPEN, routes_of
-from tests.http.world import PASSWORD, PREFIX, World
+from tests.hosts.running import KINDS, Browser, running
+from tests.hosts.running import Place as HostsPlace
+from tests.http.world import PASSWORD, PREFIX, Place, World
 
 
-def test_d4_a_password_in_another_place(world: World):
+def test_d4_a_password_in_another_place(world: World, fresh_place: Callable[[str], Place], key: str):
     """
     No route takes address and password in place of a session: not by HTTP Basic, with a code or without, nor in a
-    header or query; and there is no second API that might.
+    header or query; there is no second API that might; and a host's form for tokens gives none for a password alone.
     """
     person = world.enrolled()
     basic = [f"{person.email}:{PASSWORD}", f"{person.email}:{PASSWORD}{person.code()}", f"{person.token}:"]
@@ -20,10 +23,14 @@ def test_d4_a_password_in_another_place(world: World):
 
     closed = [route for route in routes_of(world) if route.name not in OPEN]
     answers = {told(route.ask(person, each, params=query)) for route in closed for each in headers}
+    own = fresh_place("sqlite")
+    with running(KINDS["a"], HostsPlace(own.kind, own.sync_url, own.async_url), key) as host:
+        form = Browser(host).sign_in(host.somebody().enrolled()).json()
     others = {world.post(path, json={}, headers=headers[0]).status_code for path in ("/graphql", "/token", "/api")}
 
     assert answers == {"not-signed-in"}
     assert others == {404}
+    assert (form["status"], "access_token" in form) == ("second_factor_required", False)
 
 
 def test_d8_leaving_asks_for_the_second_factor(world: World):

@@ -21,8 +21,12 @@ EXPECTED = {
 }
 """The numbers of the rows of each group."""
 
-LATER = {"H": "trusted devices", "I": "WebAuthn", "J": "admin and pages"}
-"""Groups of features that are not built: their rows come with them."""
+LATER = {
+    "H": ("trusted devices", [3, 6, 7]),
+    "I": ("WebAuthn", [3, 5, 7, 10]),
+    "J": ("administration and pages", [2, 3, 4, 6]),
+}
+"""Rows of features that are not built; they come with them."""
 
 
 def attacks_here() -> dict[str, str]:
@@ -37,10 +41,12 @@ def attacks_here() -> dict[str, str]:
 
 def test_every_row_is_in_the_table():
     """
-    The table has each row once, in order, and none of a feature that is not built.
+    The table has each row of the groups that are built once, in order, and no other.
     """
+    later = {f"{group}{number}" for group, (_, numbers) in LATER.items() for number in numbers}
+
     assert [row["id"] for row in ROWS] == [f"{group}{number}" for group in EXPECTED for number in EXPECTED[group]]
-    assert not LATER.keys() & EXPECTED.keys()
+    assert later.isdisjoint(row["id"] for row in ROWS)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row["id"])
