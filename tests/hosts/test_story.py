@@ -112,8 +112,8 @@ def test_a_sign_in_token_opens_nothing(host: Host, ann: Person):
     ours = host.routes()
     answers = [browser.request(method, path, json={}) for method, path in ours]
 
-    assert len(ours) == 6
-    assert [told(answer) for answer in answers] == [(401, "not-signed-in")] * 6
+    assert len(ours) == 8
+    assert [told(answer) for answer in answers] == [(401, "not-signed-in")] * 8
     assert (browser.get("/me").status_code, browser.post("/payouts").status_code) == (401, 401)
     assert browser.finish(token, code=ann.phone.code()).status_code == 200
 
