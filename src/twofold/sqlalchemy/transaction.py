@@ -136,10 +136,11 @@ class SqlTransaction:
 
     def _event(self, number: int) -> RecordedEvent:
         try:
-            [row] = self._rows(self._statements.event, p_number=number)
+            row = self._first(self._statements.event, p_number=number)
         except CannotOpen:
-            return RecordedEvent(number, UNREADABLE)
-        return recorded_event_of(row)
+            row = None
+        # None, too, where another transaction has deleted it since its number was read.
+        return RecordedEvent(number, UNREADABLE) if row is None else recorded_event_of(row)
 
     def last_accepted(self, user_id: UserId, factor: Factor | None = None) -> datetime | None:
         if factor is None:
