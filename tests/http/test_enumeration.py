@@ -1,5 +1,6 @@
 """Before the password is right nobody learns whether an address exists, or whether it has a second factor (G12)."""
 
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -194,3 +195,19 @@ def test_what_is_no_address(each_world: World, email: str):
 
     assert everything(answers[0]) == everything(answers[1])
     assert slug_of(answers[0]) == "sign-in-failed"
+
+
+def test_what_the_log_says_of_passwords(world: World, caplog: pytest.LogCaptureFixture):
+    """
+    Each password that is refused is a line of the log with the address it came from (OWASP ASVS 5.0, 16.3.1), the same
+    for known and unknown, and neither name nor password stands in it.
+    """
+    known, unknown = world.registered().email, world.stranger()
+    world.forget_wrong_passwords()
+    with caplog.at_level(logging.INFO, "twofold"):
+        for email in [known, unknown, *[unknown] * 10]:
+            world.post(LOGIN, json={"email": email, "password": WRONG})
+
+    lines = [record.getMessage() for record in caplog.records if record.name == "twofold"]
+    assert lines[:11] == ["A password was refused; from 192.0.2.1."] * 11
+    assert lines[11:] == ["A password was not looked at, after too many wrong ones; from 192.0.2.1."]

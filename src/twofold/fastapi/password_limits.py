@@ -1,5 +1,6 @@
 """What keeps guessers out before the password is looked at: wrong ones are counted per account and client address."""
 
+import logging
 from asyncio import gather, sleep
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -9,7 +10,7 @@ from datetime import datetime, timedelta
 from starlette.exceptions import HTTPException
 
 from twofold.clock import SystemClock
-from twofold.core.password_limits import Window, network_of
+from twofold.core.password_limits import Window, network_of, plain_address
 from twofold.core.policy import Policy
 from twofold.errors import AddressLimit, ConfigurationError, RateLimited, TwofoldError, Unavailable
 from twofold.fastapi.errors import limit_headers
@@ -19,6 +20,8 @@ from twofold.service.ports import Clock
 BEAT = timedelta(milliseconds=100)
 """Where of two answers that are to be told alike one takes longer, because only one is written down, both are told on
 such a beat: so their time does not tell who is known (G12). A password's hash takes less than half of it."""
+
+logger = logging.getLogger("twofold")
 
 
 @dataclass
@@ -109,8 +112,10 @@ class PasswordLimits:
         except Exception as error:
             if not _is_refusal(error):
                 await self._give_back(attempt)
+                _log(error, address)
                 raise
             _tell(error, attempt.address_limit)
+            _log(error, address)
             if self.policy.one_count:
                 await self.beat(begun)
             raise
@@ -172,6 +177,18 @@ def _is_refusal(error: Exception) -> bool:
     if isinstance(error, HTTPException):
         return error.status_code < 500  # noqa: PLR2004 - the host's own refusal, as its login raises it
     return isinstance(error, TwofoldError) and not isinstance(error, RateLimited | Unavailable | ConfigurationError)
+
+
+def _log(error: Exception, address: str | None) -> None:
+    """
+    Note for the operator that a password was refused, and whence it came (OWASP ASVS 5.0, 16.3.1).
+
+    Not whose it was: people type passwords where names belong, and known and unknown are told alike here too.
+    """
+    if isinstance(error, RateLimited):
+        logger.info("A password was not looked at, after too many wrong ones; from %s.", plain_address(address))
+    elif _is_refusal(error):
+        logger.info("A password was refused; from %s.", plain_address(address))
 
 
 def _tell(error: Exception, limit: AddressLimit | None) -> None:
