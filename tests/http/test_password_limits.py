@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 
+import pytest
 from httpx2 import Response
 from pwdlib.hashers.argon2 import Argon2Hasher
 from sqlalchemy import text
@@ -14,7 +15,9 @@ from tests.http.problems import problem_of, slug_of
 from tests.http.structured_fields import parsed
 from tests.http.victim import ACCOUNT, FINISH, LOGIN, PASSWORD_CHANGE, REGISTER, method_of
 from tests.http.world import PASSWORD, Person, World
-from twofold.core.policy import RECOMMENDED
+from tests.servers import free_port
+from twofold.core.policy import AAL2, RECOMMENDED, Policy
+from twofold.fastapi.password_limits import PasswordLimits
 
 JSON = [(b"Content-Type", b"application/json")]
 CHEAP_HASH = Argon2Hasher(memory_cost=8, time_cost=1, parallelism=1).hash(PASSWORD)
@@ -272,6 +275,22 @@ def test_an_unreachable_database_is_nobodys_failure(world: World):
 
     assert out_of_reach == {"unavailable": 70}
     assert told(world, [asked(person.email, PASSWORD)]) == {"signed in": 1}
+
+
+@pytest.mark.parametrize("policy", [RECOMMENDED, AAL2], ids=lambda policy: policy.name)
+def test_redis_that_was_never_there(world: World, policy: Policy):
+    """
+    Where Redis does not answer, a policy that fails closed looks at no password, and says that it cannot; with any other
+    a worker counts alone.
+    """
+    person = owner(world)
+    limits = PasswordLimits(policy, redis_url=f"redis://127.0.0.1:{free_port()}", clock=world.clock)
+    world.app.state.password_limits = limits
+
+    answers = told(world, [asked(person.email, PASSWORD), *[asked(person.email)] * 12, asked(person.email, PASSWORD)])
+
+    alone = {"signed in": 1, "sign-in-failed": 10, "rate-limited": 3}
+    assert answers == ({"unavailable": 14} if policy.limits_fail_closed else alone)
 
 
 def test_the_border_of_two_windows(world: World):
