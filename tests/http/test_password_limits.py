@@ -280,8 +280,8 @@ def test_an_unreachable_database_is_nobodys_failure(world: World):
 @pytest.mark.parametrize("policy", [RECOMMENDED, AAL2], ids=lambda policy: policy.name)
 def test_redis_that_was_never_there(world: World, policy: Policy):
     """
-    Where Redis does not answer, a policy that fails closed looks at no password, and says that it cannot; with any other
-    a worker counts alone.
+    Where Redis does not answer, a policy that fails closed looks at no password, and says so; with any other a worker
+    counts alone.
     """
     person = owner(world)
     limits = PasswordLimits(policy, redis_url=f"redis://127.0.0.1:{free_port()}", clock=world.clock)
