@@ -36,6 +36,7 @@ from twofold.fastapi.sessions import CheckedPassword
 
 EMAIL_MAX = 254  # Characters (RFC 5321, 4.5.3.1.3, less the brackets).
 PAGE = 50  # Sessions a page.
+NOBODY = 0  # An id that no user has.
 
 RowId = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Password = Annotated[str, Field(max_length=1024, repr=False, examples=["correct horse battery"])]
@@ -138,10 +139,11 @@ class Passwords:
         # A hash of another kind, as an older application may have left it, opens for nobody.
         known = found.hashed_password if found and is_hash(found.hashed_password) else DUMMY_HASH
         right = await on_a_core(lambda: PASSWORDS.verify(password, known)) and known is not DUMMY_HASH
+        # Nobody goes the same way, which has a queue: by its time, too, who is unknown is somebody who is wrong.
+        user_id, address = found.id if found else NOBODY, client_address(self.request)
+        await auth.run(lambda auth: auth.sign_in.password_checked(user_id, right=right), client_address=address)
         if found is None:
             raise SignInFailed
-        address = client_address(self.request)
-        await auth.run(lambda auth: auth.sign_in.password_checked(found.id, right=right), client_address=address)
         return CheckedPassword(found.id, found.twofa_epoch)
 
 
