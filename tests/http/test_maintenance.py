@@ -14,13 +14,17 @@ from app.utils.two_factor_auth import maintain
 from tests.http.test_sessions import alive, sessions_of
 from tests.http.world import Person, World
 from tests.pauses import Pauses
-from twofold.core.policy import ROWS_AT_ONCE
+from twofold.core.policy import CLOCK_WITNESSES, ROWS_AT_ONCE
 from twofold.settings import Settings
 
 DAY = timedelta(days=1)
 
 
 def maintained(world: World) -> None:
+    """Maintenance, after so many events that nothing from before makes the clock a liar."""
+    row = {"user_id": world.registered().id, "kind": "signed_in", "outcome": "success", "moment": world.clock.now()}
+    for _ in range(CLOCK_WITNESSES):
+        world.execute(insert(User.metadata.tables["twofold_events"]).values(**row))
     world._call(maintain, world.app)
 
 
@@ -89,7 +93,7 @@ def test_a_clock_that_is_ahead_ends_no_session(world: World):
     sessions = person.kept()["user_sessions"]
     world.clock.moment += 400 * DAY
 
-    maintained(world)
+    world._call(maintain, world.app)
 
     assert person.kept()["user_sessions"] == sessions
 

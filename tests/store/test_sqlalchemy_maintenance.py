@@ -118,3 +118,13 @@ def test_runs_side_by_side_do_no_harm(make_host, database):
         counts = list(threads.map(run, range(runs)))
 
     assert sum(counts) + auth_of(host).maintenance().events == 2000
+
+
+def test_an_event_that_has_just_been_deleted_stops_nothing(make_host):
+    """
+    An event that another run deletes, after its number was read, has no moment, and is no error.
+    """
+    host = make_host("sqlite")
+    moments = [host.store.read(lambda tx, number=number: tx._event(number).moment) for number in (1, 2)]
+
+    assert moments == [None, None]
