@@ -4,8 +4,8 @@ Enumeration: whether the time in which a wrong password is refused tells whose i
 Four kinds of addresses are asked for in blocks of one each, in random order, over one kept connection. That two kinds
 take the same time is what is to be shown, not presumed: by two one-sided tests at 5 % (TOST), which is the same as a
 90 % confidence interval for the mean difference that lies within the margin on both sides. What else the machine does
-widens the intervals, so that the figure is missed, never met by it; `nice` alone does not help across sessions (sched(7),
-autogroup).
+widens the intervals, so that the figure is missed, never met by it; across sessions `nice` alone does not help
+(sched(7), autogroup).
 """
 
 import gc
