@@ -4,6 +4,8 @@ import asyncio
 import logging
 import re
 import signal
+import subprocess
+import sys
 import time
 from collections import Counter
 
@@ -122,7 +124,7 @@ def test_redis_out_of_reach(
         alone = again = {"unavailable": 40}
 
     assert run(story, limits) == [{"sign-in-failed": 3}, alone, again, {"sign-in-failed": 1}]
-    messages = [record.getMessage() for record in caplog.records if record.name == "twofold"]
+    messages = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert [message.split(" (")[0] for message in messages] == [
         "The counts of wrong passwords in Redis are out of reach",
         "Redis answers again: wrong passwords are counted for all workers together.",
@@ -146,6 +148,33 @@ def back(redis: RedisServer, outage: str) -> None:
         redis.send(signal.SIGCONT)
         while not redis.client.ping():
             pass
+
+
+WITHOUT_THE_EXTRA = """
+import sys
+from twofold import RECOMMENDED, ConfigurationError
+from twofold.fastapi.password_limits import PasswordLimits
+
+PasswordLimits(RECOMMENDED)
+print({"limits", "redis"} & set(sys.modules))
+sys.modules["limits"] = sys.modules["redis"] = None
+try:
+    PasswordLimits(RECOMMENDED, redis_url="redis://localhost")
+except ConfigurationError as error:
+    print(error)
+"""
+
+
+def test_redis_is_an_extra():
+    """
+    Limits in memory load no library of their own, and those in Redis say which extra brings it.
+    """
+    done = subprocess.run([sys.executable, "-c", WITHOUT_THE_EXTRA], capture_output=True, check=True, text=True)
+
+    assert done.stdout.splitlines() == [
+        "set()",
+        "redis_url: counts in Redis need limits and redis: pip install 'twofold[redis]'.",
+    ]
 
 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:port/0", "http://127.0.0.1", "redis://127.0.0.1:port-9/0"])
