@@ -22,6 +22,7 @@ from twofold import ConfigurationError, Unavailable
 BACKEND = Path(__file__).parent.parent
 DEFAULT_URL = f"sqlite+aiosqlite:///{BACKEND / 'var' / 'twofold.db'}"
 CONNECTIONS = 15  # A worker's at most; all are kept, for to make one takes longer than most requests.
+MIGRATION_MILLISECONDS, LOCK_MILLISECONDS = 60_000, 5_000  # How long SQLite waits for a lock.
 logger = logging.getLogger("uvicorn.error")
 
 
@@ -43,8 +44,10 @@ def make_engine(url: str) -> AsyncEngine:
 
 def _on_sqlite_connect(connection: Any, _: object) -> None:  # noqa: ANN401 - the driver's own
     cursor = connection.cursor()
+    # Who starts while another one migrates waits for the file, however long that takes; later nobody waits so long.
+    pragmas = [f"busy_timeout = {MIGRATION_MILLISECONDS}", "journal_mode = WAL", f"busy_timeout = {LOCK_MILLISECONDS}"]
     # Readers do not hold up the writer, a commit survives a power cut, and foreign keys hold.
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    for pragma in (*pragmas, "synchronous = FULL", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
