@@ -96,6 +96,8 @@ FAULTS = {
     "Redis with time-outs of its own": fault("REDIS_URL", "redis://host?socket_timeout=pw99", "write redis://"),
     "Redis at no address": fault("REDIS_URL", "redis://[pw99]:1", "write redis://"),
     "every proxy": fault("TRUSTED_PROXIES", "*", "write IP addresses and networks"),
+    "everybody a proxy": fault("TRUSTED_PROXIES", "0.0.0.0/0", "write IP addresses and networks"),
+    "everybody of IPv6": fault("TRUSTED_PROXIES", "::/0", "write IP addresses and networks"),
     "proxy by its name": fault("TRUSTED_PROXIES", "10.0.0.1, proxy.internal", "write IP addresses and networks"),
     "proxy with a port": fault("TRUSTED_PROXIES", "10.0.0.1:8080", "write IP addresses and networks"),
     "address in a network": fault("TRUSTED_PROXIES", "10.0.0.1/8", "write IP addresses and networks"),

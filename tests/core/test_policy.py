@@ -223,3 +223,25 @@ def test_events_are_kept_for_a_year(policy):
     """
     assert policy.events_kept == timedelta(days=365)
     assert policy.addresses_kept == timedelta(days=365 if policy is PCI_DSS else 90)
+
+
+@pytest.mark.parametrize("policy", [RECOMMENDED, PCI_DSS], ids=lambda policy: policy.name)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("first_wait_at", 4.5),
+        ("drift", 0.5),
+        ("password_failures", 10.5),
+        ("pending_sign_ins", True),
+        ("digits", "6"),
+        ("one_count", "no"),
+        ("limits_fail_closed", None),
+        ("session_idle", 60),
+    ],
+)
+def test_a_number_of_another_type_stops_the_start(policy, name, value):
+    """
+    Half a failure would set no wait and be counted nowhere: what is no number of its kind is refused by its name.
+    """
+    with pytest.raises(ConfigurationError, match=f"policy: {name} must be of type "):
+        checked_policy(replace(policy, **{name: value}))

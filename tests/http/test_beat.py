@@ -57,3 +57,29 @@ def test_registrations_come_on_a_beat(world: World):
 
     assert [answer.status_code for answer in answers] == [201, 201]
     assert beats == [0.0, 0.0]
+
+
+def test_those_of_one_account_take_turns():
+    """
+    Where refusals are told on a beat, those of one account are looked at one after the other, each until its beat: how
+    they get into each other's way is told by no time. Those of two accounts do not wait for each other.
+    """
+    clock, at_once = StoppedClock(), list[int]()
+    limits, looked_at = PasswordLimits(PCI_DSS, clock=clock), set[str]()
+
+    async def refuse(account: str, name: str) -> None:
+        async with limits.attempt("192.0.2.1", account):
+            looked_at.add(name)
+            at_once.append(len(looked_at))
+            await asyncio.sleep(0)
+            looked_at.remove(name)
+            raise SignInFailed
+
+    async def refuse_all(*accounts: str) -> None:
+        told = await asyncio.gather(*(refuse(who, str(n)) for n, who in enumerate(accounts)), return_exceptions=True)
+        assert {type(each) for each in told} == {SignInFailed}
+
+    asyncio.run(refuse_all(*["ann@example.com"] * 4))
+    asyncio.run(refuse_all("bob@example.com", "eve@example.com"))
+
+    assert at_once == [1, 1, 1, 1, 1, 2]

@@ -97,6 +97,11 @@ def hashed(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
+def plain(email: str) -> str:
+    """An address as it is stored and counted: however it was typed, one way to write it."""
+    return email.strip().lower()
+
+
 def is_hash(text: str | None) -> bool:
     """Whether this is a password's hash of our kind."""
     return text is not None and Argon2Hasher.identify(text)

@@ -1,6 +1,7 @@
 """The account: register, sign in, sessions, password, leaving."""
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Db
-from app.models.user import DUMMY_HASH, PASSWORDS, User, UserSession, is_hash, live_sessions, password_faults
+from app.models.user import DUMMY_HASH, PASSWORDS, User, UserSession, is_hash, live_sessions, password_faults, plain
 from app.utils.two_factor_auth import CurrentRow, Token, TokenSessions, token_sessions
 from twofold import Assurance, TwoFactorAuth
 from twofold.errors import (
@@ -51,7 +52,7 @@ class Credentials(Strict):
     @property
     def address(self) -> str:
         """The address as it is stored."""
-        return self.email.strip().lower()
+        return plain(self.email)
 
 
 GivenCredentials = Annotated[Credentials, Depends(JsonBody(Credentials))]
@@ -123,19 +124,21 @@ class Passwords:
         """
         limits: PasswordLimits = self.request.app.state.password_limits
         async with limits.attempt(client_address(self.request), account):
-            return await self._compare(password, **user)
+            return await self._compare(password, account, **user)
 
     async def check_own(self, password: str, user_id: int) -> None:
         """Whether it is the password of somebody who is signed in; raises as `check`, by the same counts."""
         email = await self.db.scalar(select(User.email).filter_by(id=user_id))
         await self.db.rollback()  # As below: the counts may be elsewhere, and take their time.
-        await self.check(password, account=email or "", id=user_id)
+        await self.check(password, account=plain(email or ""), id=user_id)
 
-    async def _compare(self, password: str, **user: str | int) -> CheckedPassword:
+    async def _compare(self, password: str, account: str, **user: str | int) -> CheckedPassword:
         auth: TwoFactorAuth = self.request.app.state.two_factor.auth
-        columns = (User.id, User.hashed_password, User.twofa_epoch)
+        columns = (User.id, User.email, User.hashed_password, User.twofa_epoch)
         found = (await self.db.execute(select(*columns).filter_by(**user))).first()
         await self.db.rollback()  # The connection goes back before the hash takes its time.
+        # A table that was there before may find equal what is counted apart, accents for one: that is nobody.
+        found = found if found and plain(found.email) == account else None
         # A hash of another kind, as an older application may have left it, opens for nobody.
         known = found.hashed_password if found and is_hash(found.hashed_password) else DUMMY_HASH
         right = await on_a_core(lambda: PASSWORDS.verify(password, known)) and known is not DUMMY_HASH
@@ -293,4 +296,6 @@ def add_account_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
         await db.execute(delete(UserSession).filter_by(user_id=user_id))
         await db.execute(delete(User).filter_by(id=user_id))
         await db.commit()
-        await auth.run(lambda auth: auth.forget(user_id))
+        # They have gone, and with them what the database knew to be theirs: to be told to try again would be wrong.
+        with suppress(Unavailable):
+            await auth.run(lambda auth: auth.forget(user_id))

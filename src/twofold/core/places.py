@@ -22,9 +22,12 @@ def networks_of(text: str) -> list[str]:
     An address or a network, and for IPv4 also how a socket for both kinds of IP writes it.
 
     Raises:
-        ValueError: It is neither, or an address within a network, of which nobody knows which was meant.
+        ValueError: It is neither, or an address within a network, of which nobody knows which was meant; or it is
+            everybody, whom nobody may trust.
     """
     network = ip_network(text)
+    if network.prefixlen == 0:
+        raise ValueError
     if isinstance(network, IPv4Network):
         return [str(network), f"::ffff:{network.network_address}/{96 + network.prefixlen}"]
     return [str(network)]

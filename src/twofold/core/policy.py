@@ -1,7 +1,8 @@
 """Every number, with its unit and its origin, in named profiles."""
 
-from dataclasses import dataclass, replace
+from dataclasses import Field, dataclass, fields, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from twofold.errors import ConfigurationError
 
@@ -202,6 +203,7 @@ PROFILE_BOUNDS: dict[str, dict[str, Bounds]] = {
         "must_end_sessions": Bounds(True, True, "PCI DSS 4.0.1, 8.2.5"),  # noqa: FBT003 - from and to
         "session_idle": Bounds(timedelta(minutes=1), timedelta(minutes=15), "PCI DSS 4.0.1, 8.2.8"),
         "events_kept": Bounds(timedelta(days=365), _FOR_EVER, "PCI DSS 4.0.1, 10.5.1"),
+        "addresses_kept": Bounds(timedelta(days=365), _FOR_EVER, "PCI DSS 4.0.1, 10.2.2 and 10.5.1"),
     },
 }
 """What a policy keeps beyond that, which bears the name of a standard."""
@@ -214,6 +216,10 @@ def checked_policy(policy: Policy) -> Policy:
     Raises:
         ConfigurationError: Everything that is wrong with it, each with what to write and who says so.
     """
+    # Before anything is compared: a half of a failure would set no wait, ever.
+    kinds = [f"{one.name} must be of type {_type_of(one)}" for one in fields(policy) if _is_other(policy, one)]
+    if kinds:
+        raise ConfigurationError(f"policy: {'; '.join(kinds)}.")
     bounds = [*BOUNDS.items(), *PROFILE_BOUNDS.get(policy.name, {}).items()]
     faults = [fault for name, bound in bounds if (fault := bound.fault_of(policy, name))]
     faults += [fault for holds, fault in _contradictions(policy) if not holds]
@@ -225,6 +231,15 @@ def checked_policy(policy: Policy) -> Policy:
     if faults:
         raise ConfigurationError(f"policy: {'; '.join(faults)}.")
     return policy
+
+
+def _type_of(one: Field[Any]) -> str:
+    return getattr(one.type, "__name__", str(one.type))
+
+
+def _is_other(policy: Policy, one: Field[Any]) -> bool:
+    """Whether a number is of another type than its field: `True` is no number, and 4.5 is no count."""
+    return type(getattr(policy, one.name)) is not one.type
 
 
 def _contradictions(policy: Policy) -> list[tuple[bool, str]]:

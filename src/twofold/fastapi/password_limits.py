@@ -138,17 +138,19 @@ class PasswordLimits:
             raise RateLimited(window.left, attempt.address_limit)
         # Only now, so that who is refused by address makes no new counts.
         quota = self.policy.password_failures
-        if await self._find_room(attempt, window.key("account", account), quota) > quota:
+        if await self._find_room(attempt, window.key("account", account), quota, in_turn=True) > quota:
             # This one was not looked at; and of the account's own count nothing is told.
             left = attempt.address_limit.remaining + 1
             raise RateLimited(window.seconds, replace(attempt.address_limit, remaining=left))
 
-    async def _find_room(self, attempt: _Attempt, key: str, quota: int) -> int:
+    async def _find_room(self, attempt: _Attempt, key: str, quota: int, *, in_turn: bool = False) -> int:
         """Reserve one attempt; how many there are with it, by whoever knows of more, or more than *quota*."""
         window = attempt.window
         own = self._counts.of(window.number, key)
         # Those that are being looked at may be right: of right ones at one moment all find room, one after the other.
-        while own.number >= quota and own.under_way:
+        # And where refusals are told on a beat, those of one account come one after the other: how they get into each
+        # other's way, which those of nobody do not, is told by no time.
+        while own.under_way and (own.number >= quota or (in_turn and self.policy.one_count)):
             await own.wait()
             own = self._counts.of(window.number, key)
         if own.number >= quota:

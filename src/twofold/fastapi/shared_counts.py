@@ -9,7 +9,6 @@ from twofold.service.ports import Clock
 
 try:
     from limits.aio.storage import RedisStorage
-    from limits.errors import StorageError
     from redis.asyncio import ConnectionPool
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff
@@ -70,10 +69,13 @@ class SharedCounts:
                 return None
             try:
                 count = await self._storage.incr(key, seconds, amount)
-                if amount > 0 and count < amount:
+                if type(count) is int and amount > 0 and count < amount:
                     # Given back to a Redis that had lost the count: nobody gets an attempt for that.
                     count = await self._storage.incr(key, seconds, amount - count)
-            except (StorageError, OSError) as error:
+                if type(count) is not int or (amount > 0 and count < amount):
+                    message = "a count that is none"
+                    raise TypeError(message)  # noqa: TRY301 - told as whatever else is wrong with it
+            except Exception as error:  # noqa: BLE001 - what stands on its port may answer anything
                 self._fail(error.__cause__ or error)
                 return None
         if self._failed_at is not None:
