@@ -38,7 +38,6 @@ from twofold.fastapi.sessions import CheckedPassword
 EMAIL_MAX = 254  # Characters (RFC 5321, 4.5.3.1.3, less the brackets).
 PAGE = 50  # Sessions a page.
 NOBODY = 0  # An id that no user has.
-
 RowId = Annotated[int, Field(ge=1, le=2**31 - 1)]
 Password = Annotated[str, Field(max_length=1024, repr=False, examples=["correct horse battery"])]
 
