@@ -1,6 +1,6 @@
 -- Adds the second factor to an existing "users" table on PostgreSQL: its columns, and its own tables.
 -- For a migration by hand; the reference backend does the same by itself when it starts.
--- Written by scripts/write-sql from the backend's revision 0002: change that, not this.
+-- Written by scripts/write-sql from the backend's revisions 0002 and 0003: change those, not this.
 
 BEGIN;
 
@@ -63,5 +63,11 @@ CREATE TABLE twofold_events (
 );
 
 CREATE INDEX ix_twofold_events_user_id ON twofold_events (user_id);
+
+ALTER TABLE twofold_events ADD COLUMN actor VARCHAR(128);
+
+ALTER TABLE twofold_events ADD COLUMN reason VARCHAR(255);
+
+ALTER TABLE twofold_events ALTER COLUMN user_id DROP NOT NULL;
 
 COMMIT;

@@ -1,6 +1,6 @@
 -- Adds the second factor to an existing "users" table on SQLite: its columns, and its own tables.
 -- For a migration by hand; the reference backend does the same by itself when it starts.
--- Written by scripts/write-sql from the backend's revision 0002: change that, not this.
+-- Written by scripts/write-sql from the backend's revisions 0002 and 0003: change those, not this.
 
 ALTER TABLE users ADD COLUMN totp_secret VARCHAR(255);
 
@@ -59,5 +59,32 @@ CREATE TABLE twofold_events (
     PRIMARY KEY (id), 
     FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE
 );
+
+CREATE INDEX ix_twofold_events_user_id ON twofold_events (user_id);
+
+ALTER TABLE twofold_events ADD COLUMN actor VARCHAR(128);
+
+ALTER TABLE twofold_events ADD COLUMN reason VARCHAR(255);
+
+CREATE TABLE _alembic_tmp_twofold_events (
+    id INTEGER NOT NULL, 
+    user_id INTEGER, 
+    kind VARCHAR(32) NOT NULL, 
+    moment DATETIME NOT NULL, 
+    outcome VARCHAR(32) NOT NULL, 
+    factor VARCHAR(16), 
+    client_address VARCHAR(64), 
+    actor VARCHAR(128), 
+    reason VARCHAR(255), 
+    PRIMARY KEY (id), 
+    FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE
+);
+
+INSERT INTO _alembic_tmp_twofold_events (id, user_id, kind, moment, outcome, factor, client_address, actor, reason) SELECT twofold_events.id, twofold_events.user_id, twofold_events.kind, twofold_events.moment, twofold_events.outcome, twofold_events.factor, twofold_events.client_address, twofold_events.actor, twofold_events.reason 
+FROM twofold_events;
+
+DROP TABLE twofold_events;
+
+ALTER TABLE _alembic_tmp_twofold_events RENAME TO twofold_events;
 
 CREATE INDEX ix_twofold_events_user_id ON twofold_events (user_id);

@@ -3,6 +3,7 @@ Everything that can go wrong, drawn once.
 
 TwofoldError
 ├── ConfigurationError          the host put something together wrongly
+│   └── KeyInUse                a key that cannot be taken away
 ├── Unavailable                 store or key out of reach: nothing was done
 │   └── CannotOpen              a stored value does not open
 ├── InvalidRequest              malformed before anything was looked at
@@ -77,6 +78,10 @@ class ConfigurationError(TwofoldError):
     """The host put something together wrongly; the text says what to write instead."""
 
     slug = "configuration"
+
+
+class KeyInUse(ConfigurationError):
+    """A key cannot be taken out of `ENCRYPTION_KEY`; the text says why."""
 
 
 class Unavailable(TwofoldError):

@@ -27,6 +27,9 @@ COMMON_PASSWORDS = frozenset((Path(__file__).parents[2] / "common_passwords.txt"
 PASSWORD_MIN = 8  # Characters, beside a second factor (NIST SP 800-63B-4, 3.1.1.2).
 
 
+USER, ADMIN = "user", "admin"  # The roles.
+
+
 class Moment(TypeDecorator[datetime]):
     """A moment in UTC; SQLite and MariaDB forget the time zone, and MariaDB the fractions unless asked for."""
 
@@ -47,6 +50,7 @@ class User(TwoFactorMixin, Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(EMAIL, unique=True)
     hashed_password: Mapped[str] = mapped_column(String(255))
+    role: Mapped[str] = mapped_column(String(16), server_default=USER)
 
 
 class UserSession(Base):

@@ -74,6 +74,10 @@ class Attempts:
             return counted
         return replace(counted, locked_until=at + wait)
 
+    def unlocked(self) -> "Attempts":
+        """The wait is over; the counts stay, which only a success begins again (G4)."""
+        return replace(self, locked_until=None)
+
     def wait_of_user(self, at: datetime, policy: Policy) -> datetime | None:
         """Until when nobody signs in as this user at all, where there is one count."""
         return self.wait_of(Factor.TOTP, at, policy) if policy.one_count else None

@@ -28,6 +28,10 @@ class EventKind(StrEnum):
     SIGNED_IN = "signed_in"
     STEPPED_UP = "stepped_up"
     SESSION_ENDED = "session_ended"
+    SECOND_FACTOR_RESET = "second_factor_reset"
+    SECRET_IMPORTED = "secret_imported"  # noqa: S105 - the name of an event
+    UNLOCKED = "unlocked"
+    ADMIN_REFUSED = "admin_refused"
     CODE_ACCEPTED = "code_accepted"
     CODE_REFUSED = "code_refused"
     VALUE_UNREADABLE = "value_unreadable"
@@ -39,23 +43,28 @@ class Event:
     One thing that happened to one user's second factor. Holds no secret, code or digest.
 
     Args:
+        user_id: Whom it happened to; nobody where a stranger was refused before it was known who asked.
         outcome: `success`, or the slug of the error that was told.
         factor: The factor that was proved or refused; nothing where none was looked at.
         client_address: The address it came from, where it came over the network.
+        actor: Who did it, where that is somebody else: an admin's user id as text, or what an operator calls himself.
+        reason: Why, in that one's words.
     """
 
-    user_id: Hashable
+    user_id: Hashable | None
     kind: EventKind
     moment: datetime
     outcome: str = SUCCESS
     factor: Factor | None = None
     client_address: str | None = None
+    actor: str | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
 class RecordedEvent:
     """
-    An event of one user as it stands in the store; its words are texts, for another version may have written them.
+    An event as it stands in the store; its words are texts, for another version may have written them.
 
     Args:
         number: Grows with each event of any user. Not to be shown: it tells how much others do.
@@ -68,9 +77,22 @@ class RecordedEvent:
     outcome: str | None = None
     factor: str | None = None
     client_address: str | None = None
+    actor: str | None = None
+    reason: str | None = None
+    user_id: Hashable | None = None
 
     @classmethod
     def of(cls, number: int, event: Event) -> Self:
         """An event that was recorded under this number."""
         factor = event.factor.value if event.factor else None
-        return cls(number, event.kind.value, event.moment, event.outcome, factor, event.client_address)
+        return cls(
+            number,
+            event.kind.value,
+            event.moment,
+            event.outcome,
+            factor,
+            event.client_address,
+            event.actor,
+            event.reason,
+            event.user_id,
+        )

@@ -18,6 +18,18 @@ MAX_ISSUER_ENCODED = 300
 EVENTS_A_PAGE = 50
 """Events on one page of a person's own view, as many as sessions: what is looked through at one go."""
 
+USERS_A_PAGE = 50
+"""Users on one page of an admin's search."""
+
+REASON_CHARACTERS = 255
+"""Characters of the reason that an admin gives: a sentence or two, and the number of a ticket."""
+
+ACTOR_CHARACTERS = 128
+"""Characters of what names an admin or operator in an event."""
+
+ROTATED_AT_ONCE = 1000
+"""Rows that a key rotation rewrites in one transaction: some hundredths of a second in which they are held."""
+
 EVENTS_AT_ONCE = 1000
 """Events in memory at once while all of a person's are exported: a few hundred kilobytes, and few transactions."""
 

@@ -35,7 +35,7 @@ NONCE_BYTES = 12  # NIST SP 800-38D, 8.2.2: 96 random bits, for at most 2**32 va
 EXAMPLE_KEY = "dHdvZm9sZC1leGFtcGxlLWtleS1kby1ub3QtdXNlISE="
 """The key that the documentation shows; refused."""
 
-_FERNET_PREFIX = "gAAAA"  # Fernet's version byte 0x80 and the first zero bytes of its time stamp.
+FERNET_PREFIX = "gAAAA"  # Fernet's version byte 0x80 and the first zero bytes of its time stamp.
 _LEAST_DISTINCT_BYTES = 8  # 32 random bytes have fewer than 16 distinct values less often than once in 10**13 keys.
 
 
@@ -46,6 +46,21 @@ class Purpose(StrEnum):
     TOTP_PENDING_SECRET = "totp_pending_secret"  # noqa: S105 - the name of a column
     BACKUP_CODES = "twofa_backup_codes"
     SAMPLE = "sample"
+
+
+SEALED = (Purpose.TOTP_SECRET, Purpose.TOTP_PENDING_SECRET, Purpose.BACKUP_CODES)
+"""What of an enrollment is sealed; each purpose is the name of its column."""
+
+FERNET, UNSEALED = "fernet", "unsealed"
+"""What stands in place of a key id: an older version's value, and what is no sealed value at all."""
+
+
+def key_id_of(sealed: str) -> str:
+    """The id of the key under which a value was sealed; or `fernet`, or `unsealed`."""
+    if sealed.startswith(FERNET_PREFIX):
+        return FERNET
+    match = re.match(rf"{VERSION}\.([0-9a-f]{{{2 * KEY_ID_BYTES}}})\.", sealed)
+    return match[1] if match else UNSEALED
 
 
 def user_text(user_id: Hashable) -> str:
@@ -108,7 +123,7 @@ class KeyRing:
             CannotOpen: It was sealed for something else, changed, or its key is not on the ring. Never to be taken
                 for a wrong code.
         """
-        if sealed.startswith(_FERNET_PREFIX):
+        if sealed.startswith(FERNET_PREFIX):
             return self._open_fernet(sealed)
         version, _, rest = sealed.partition(".")
         key_id, _, body = rest.partition(".")
@@ -125,6 +140,17 @@ class KeyRing:
             return self._keys[key_id].cipher.decrypt(nonce, ciphertext, _associated_data(key_id, purpose, user_id))
         except (InvalidTag, ValueError):
             raise CannotOpen from ValueError(f"{purpose}: the value was changed, or belongs elsewhere")
+
+    def reseal(self, sealed: Sealed, purpose: Purpose, user_id: Hashable) -> Sealed:
+        """
+        The same under the writing key; what was sealed by Fernet is bound to its user and purpose from then on.
+
+        Raises:
+            CannotOpen: As `open_sealed`.
+        """
+        if key_id_of(sealed) == self.key_ids[0]:
+            return sealed
+        return self.seal(self.open_sealed(sealed, purpose, user_id), purpose, user_id)
 
     def name_of(self, number: int, user_id: Hashable) -> str:
         """

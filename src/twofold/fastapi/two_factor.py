@@ -75,6 +75,7 @@ class TwoFactor(Generic[Answer]):
         add_event_routes(router, self.host, proved)
         add_export_routes(router, self.host, proved)
         app.include_router(router, prefix=prefix)
+        app.state.twofold = self  # where the command line finds it
         install_errors(app)
         install_schemas(app)
         install_second_factor_needed(app, self.host.password_routes)

@@ -148,9 +148,14 @@ class Scope:
         self.user_id = enrollment.user_id
         return enrollment
 
-    def record(self, kind: EventKind, outcome: str = SUCCESS, factor: Factor | None = None) -> None:
-        """Append one event about the user whose row was read."""
-        event = Event(self.user_id, kind, self.at, outcome, factor, self.context.client_address)
+    def record(self, kind: EventKind, outcome: str = SUCCESS, factor: Factor | None = None, **by: str | None) -> None:
+        """
+        Append one event about the user whose row was read.
+
+        Args:
+            by: `actor` and `reason`, where somebody else did it.
+        """
+        event = Event(self.user_id, kind, self.at, outcome, factor, self.context.client_address, **by)
         self.tx.record(event)
         self.events.append(event)
 

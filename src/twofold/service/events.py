@@ -1,5 +1,7 @@
-"""A person's own view of what happened: the events of one user, page by page."""
+"""What happened, page by page: a person's own view, and an operator's."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,7 +10,9 @@ from twofold.core.policy import EVENTS_A_PAGE
 from twofold.core.sealing import KeyRing
 from twofold.errors import InvalidRequest
 from twofold.service.context import Context, Scope
-from twofold.service.ports import UserId
+from twofold.service.ports import Transaction, UserId
+
+WRONG_CURSOR = {"field": "cursor", "message": "Give the next_cursor of the page before, as it is."}
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,21 @@ class EventPage:
 
 
 @dataclass(frozen=True)
+class RecordedPage:
+    """
+    Some events of everybody, the newest first, as an operator may see them.
+
+    Args:
+        next_cursor: As of an `EventPage`.
+    """
+
+    items: tuple[RecordedEvent, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
 class EventCases:
-    """The use cases of a user's own events."""
+    """The use cases of a user's own events, and of everybody's."""
 
     context: Context
 
@@ -67,12 +84,37 @@ class EventCases:
         before = None if cursor is None else self._number_of(cursor, user_id)
         return self.context.read(lambda scope: page_of(scope, user_id, before, at_most))
 
+    def of_everybody(
+        self, cursor: str | None = None, *, only: UserId | None = None, at_most: int = EVENTS_A_PAGE
+    ) -> RecordedPage:
+        """
+        One page of everybody's events, the newest first, for an operator.
+
+        Args:
+            cursor: The `next_cursor` of the page before.
+            only: Only those of this user.
+
+        Raises:
+            InvalidRequest: *cursor* is none that a page gave.
+        """
+        if cursor is not None and not re.fullmatch("[0-9]{1,18}", cursor):
+            raise InvalidRequest(errors=[WRONG_CURSOR])
+        before = None if cursor is None else int(cursor)
+
+        def work(tx: Transaction) -> Sequence[RecordedEvent]:
+            if only is None:
+                return tx.all_events(before=before, at_most=at_most + 1)
+            return tx.events(only, before=before, at_most=at_most + 1)
+
+        found = self.context.store.read(work)
+        items = tuple(found[:at_most])
+        return RecordedPage(items, str(items[-1].number) if len(found) > at_most else None)
+
     def _number_of(self, cursor: str, user_id: UserId) -> int:
         try:
             return self.context.keys.number_of(cursor, user_id)
         except ValueError:
-            fault = {"field": "cursor", "message": "Give the next_cursor of the page before, as it is."}
-            raise InvalidRequest(errors=[fault]) from None
+            raise InvalidRequest(errors=[WRONG_CURSOR]) from None
 
 
 def page_of(scope: Scope, user_id: UserId, before: int | None, at_most: int) -> EventPage:

@@ -1,6 +1,6 @@
 """What the use cases need from outside."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, TypeVar
 
@@ -9,7 +9,10 @@ from twofold.core.enrollment import Enrollment
 from twofold.core.events import Event, RecordedEvent
 from twofold.core.factors import Factor
 from twofold.core.maintenance import Kind, Overdue
+from twofold.core.rotation import Resealed, SealedRow
+from twofold.core.sealing import Purpose
 from twofold.core.sign_in import PendingSignIn
+from twofold.core.users import Adoption, ListedUser
 
 T = TypeVar("T")
 UserId = Hashable
@@ -51,7 +54,7 @@ class Transaction(Protocol):
         """The name that people see in their authenticator app."""
 
     def record(self, event: Event) -> None:
-        """Append one event."""
+        """Append one event; one about nobody needs no row that is held."""
 
     def events(self, user_id: UserId, *, before: int | None, at_most: int) -> Sequence[RecordedEvent]:
         """
@@ -60,6 +63,9 @@ class Transaction(Protocol):
         Args:
             before: Only events that were recorded before the one of this number.
         """
+
+    def all_events(self, *, before: int | None, at_most: int) -> Sequence[RecordedEvent]:
+        """Events of everybody, the newest first; otherwise as `events`."""
 
     def last_accepted(self, user_id: UserId, factor: Factor | None = None) -> datetime | None:
         """The moment of the last event of this user with a factor (or this one) and the outcome `success`."""
@@ -117,6 +123,46 @@ class Transaction(Protocol):
 
     def forget(self, user_id: UserId) -> None:
         """Delete everything kept about this user."""
+
+    def user_of(self, text: str) -> UserId:
+        """The id of the user whose id reads so, or whose account name this is; `UnknownUser` where nobody's does."""
+
+    def id_of(self, text: str) -> UserId | None:
+        """The id that reads so, whether or not a user has it; nothing where no id can."""
+
+    def users(self, *, q: str | None, enabled: bool | None, after: UserId | None, at_most: int) -> Sequence[ListedUser]:
+        """
+        Users in the order of their ids.
+
+        Args:
+            q: Only those whose account name contains this, in whatever case.
+            enabled: Only those with a second factor, or without one.
+            after: Only those behind this id.
+        """
+
+    def adoption(self, at: datetime) -> Adoption:
+        """How many users have what at the moment *at*."""
+
+    def rows_per_key(self) -> Mapping[Purpose, Mapping[str, int]]:
+        """How many values of each purpose stand under each key id, `fernet` and `unsealed` among them."""
+
+    def sealed_elsewhere(self, key_id: str, *, after: UserId | None, at_most: int) -> Sequence[SealedRow]:
+        """
+        Rows with any value that is not sealed under this key, in the order of their ids; nothing is held.
+
+        Args:
+            after: Only those behind this id.
+        """
+
+    def count_elsewhere(self, key_id: str) -> int:
+        """How many such rows there are."""
+
+    def reseal(self, rows: Sequence[Resealed]) -> None:
+        """
+        Compare and swap: store each new value where the old one still stands.
+
+        Their rows are held meanwhile; those that another transaction holds are not waited for, and are left.
+        """
 
 
 class Transactions(Protocol):

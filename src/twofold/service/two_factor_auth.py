@@ -23,12 +23,14 @@ from twofold.service.context import Context
 from twofold.service.enrollment import EnrollmentCases
 from twofold.service.events import EventCases
 from twofold.service.export import ExportCases
+from twofold.service.keys import KeyCases
 from twofold.service.maintenance import GoesOn, Maintained, Maintenance
 from twofold.service.ports import Clock, EventSink, Store, Transactions, UserId
 from twofold.service.sessions import SessionBook
 from twofold.service.sign_in import SignIn
 from twofold.service.step_up import StepUp
 from twofold.service.totp import Totp
+from twofold.service.users import UserCases
 
 T = TypeVar("T")
 _running: set[Any] = set()  # The loop itself holds its tasks only weakly.
@@ -141,8 +143,18 @@ class TwoFactorAuth:
 
     @property
     def events(self) -> EventCases:
-        """What happened, as its user may see it."""
+        """What happened, as its user may see it, or an operator."""
         return EventCases(self._context)
+
+    @property
+    def users(self) -> UserCases:
+        """What an operator does for users, and sees of them."""
+        return UserCases(self._context)
+
+    @property
+    def keys_in_use(self) -> KeyCases:
+        """Which values stand under which key, and rotation."""
+        return KeyCases(self._context)
 
     @property
     def export(self) -> ExportCases:

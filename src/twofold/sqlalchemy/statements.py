@@ -4,7 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Column, Delete, Insert, Row, Select, Update, bindparam, delete, func, insert, select, update
+from sqlalchemy import Column, Delete, Insert, Row, Select, Update, bindparam, delete, func, insert, or_, select, update
 
 from twofold.core.assurance import Assurance, ProvedSession
 from twofold.core.attempts import Attempts
@@ -14,6 +14,7 @@ from twofold.core.maintenance import Kind
 from twofold.core.sign_in import PendingSignIn
 from twofold.core.totp import TimeStep
 from twofold.errors import CannotOpen
+from twofold.sqlalchemy.operator_statements import OperatorStatements
 from twofold.sqlalchemy.tables import ENROLLMENT_COLUMNS, Tables
 
 CLIENT_ADDRESS_CHARACTERS = 64
@@ -21,7 +22,7 @@ NUMBERS = range(2**62)
 """What a time step or an epoch may be; more could not be counted on, or stored."""
 BEFORE_ALL_EVENTS, BEYOND_ALL_EVENTS = -(2**63), 2**63 - 1
 """Numbers between which those of all events are."""
-EVENT_WORDS = ("kind", "outcome", "factor", "client_address")
+EVENT_WORDS = ("kind", "outcome", "factor", "client_address", "actor", "reason")
 
 
 class Statements:
@@ -39,6 +40,7 @@ class Statements:
         self._of_sessions(tables)
         self._of_events(tables)
         self._of_maintenance(tables)
+        self.operator = OperatorStatements(tables)
 
     def _of_enrollments(self, tables: Tables) -> None:
         rows, user = tables.enrollments, tables.key == bindparam("p_user")
@@ -95,9 +97,11 @@ class Statements:
         # through everybody's events by the key, back to the last ones of a user who has many and is long gone.
         own = select(rows.c.id).where(user, rows.c.id < bindparam("p_before")).order_by((rows.c.id + 0).desc())
         self.event_numbers: Select[Any] = own.limit(bindparam("p_at_most"))
-        told = [rows.c.moment, *(rows.c[name] for name in EVENT_WORDS)]
+        told = [rows.c.moment, rows.c.user_id, *(rows.c[name] for name in EVENT_WORDS)]
         self.events: Select[Any] = self.event_numbers.add_columns(*told)
         self.event: Select[Any] = select(rows.c.id, *told).where(rows.c.id == bindparam("p_number"))
+        numbers = select(rows.c.id).where(rows.c.id < bindparam("p_before")).order_by(rows.c.id.desc())
+        self.all_event_numbers: Select[Any] = numbers.limit(bindparam("p_at_most"))
         self.last_accepted: Select[Any] = select(func.max(rows.c.moment)).where(
             user, rows.c.factor.is_not(None), rows.c.outcome == SUCCESS
         )
@@ -121,7 +125,8 @@ class Statements:
             found = select(key.label("key"), rows.c.user_id).where(*old, key > bindparam("p_after"))
             self.overdue[kind] = found.order_by(key).limit(bindparam("p_at_most"))
             change = update(rows).values(client_address=None) if kind is Kind.ADDRESS else delete(rows)
-            ours = rows.c.user_id.in_(bindparam("p_users", expanding=True))
+            # And what is about nobody, which nobody holds.
+            ours = or_(rows.c.user_id.in_(bindparam("p_users", expanding=True)), rows.c.user_id.is_(None))
             self.clear[kind] = change.where(*old, key.in_(bindparam("p_keys", expanding=True)), ours)
         self.last_numbers: Select[Any] = select(events.id).order_by(events.id.desc()).limit(bindparam("p_at_most"))
 
@@ -233,6 +238,8 @@ def event_parameters_of(event: Event) -> dict[str, Any]:
         "outcome": event.outcome,
         "factor": event.factor.value if event.factor else None,
         "client_address": address[:CLIENT_ADDRESS_CHARACTERS] if address else None,
+        "actor": event.actor,
+        "reason": event.reason,
     }
 
 
@@ -240,5 +247,5 @@ def recorded_event_of(row: Row[Any]) -> RecordedEvent:
     """The event in a row of `Statements.events`; SQLite lets anything get into a column of texts."""
     words = {name: getattr(row, name) for name in EVENT_WORDS}
     if all(word is None or isinstance(word, str) for word in words.values()):
-        return RecordedEvent(row.id, moment=utc(row.moment), **words)
+        return RecordedEvent(row.id, moment=utc(row.moment), user_id=row.user_id, **words)
     return RecordedEvent(row.id, UNREADABLE)

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, Mapper, mapped_column
 
+from twofold.core.policy import ACTOR_CHARACTERS, REASON_CHARACTERS
 from twofold.errors import ConfigurationError
 
 # MariaDB's DATETIME has no fractions unless asked for.
@@ -154,9 +155,9 @@ def _table(name: str, metadata: MetaData, *columns: Column[Any]) -> Table:
     return Table(name, metadata, *columns) if known is None else known
 
 
-def _owner(key: Column[Any]) -> Column[Any]:
+def _owner(key: Column[Any], *, nullable: bool = False) -> Column[Any]:
     # It points to the enrollments, not to the users: what is in a side table shares no lock with the host.
-    return Column("user_id", key.type, ForeignKey(key, ondelete="CASCADE"), nullable=False, index=True)
+    return Column("user_id", key.type, ForeignKey(key, ondelete="CASCADE"), nullable=nullable, index=True)
 
 
 def _pending_sign_ins(metadata: MetaData, key: Column[Any]) -> Table:
@@ -188,10 +189,12 @@ def _events(metadata: MetaData, key: Column[Any]) -> Table:
         "twofold_events",
         metadata,
         Column("id", COUNTING, primary_key=True),
-        _owner(key),
+        _owner(key, nullable=True),  # A stranger who was refused is nobody.
         Column("kind", String(32), nullable=False),
         Column("moment", MOMENT, nullable=False),
         Column("outcome", String(32), nullable=False),
         Column("factor", String(16)),
         Column("client_address", String(64)),
+        Column("actor", String(ACTOR_CHARACTERS)),
+        Column("reason", String(REASON_CHARACTERS)),
     )

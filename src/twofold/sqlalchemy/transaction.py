@@ -2,11 +2,8 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Executable, Row, Select
-from sqlalchemy.engine import CursorResult
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
 from twofold.core.assurance import ProvedSession
 from twofold.core.enrollment import Enrollment
@@ -17,10 +14,10 @@ from twofold.core.sealing import user_text
 from twofold.core.sign_in import PendingSignIn
 from twofold.errors import CannotOpen, UnknownUser
 from twofold.service.ports import UserId
+from twofold.sqlalchemy.operating import OperatorTransaction
 from twofold.sqlalchemy.statements import (
     BEFORE_ALL_EVENTS,
     BEYOND_ALL_EVENTS,
-    Statements,
     enrollment_of,
     epoch_after,
     event_parameters_of,
@@ -37,42 +34,8 @@ FIRST_ROW_TRIES = 20
 """How often the first row of a user in the side table is made who is forgotten at the same time."""
 
 
-class SqlTransaction:
+class SqlTransaction(OperatorTransaction):
     """The port `Transaction` over a connection whose transaction has begun."""
-
-    def __init__(self, connection: Connection, statements: Statements) -> None:
-        self._connection = connection
-        self._statements = statements
-
-    def _execute(self, statement: Executable, **parameters: object) -> CursorResult[Any]:
-        return self._connection.execute(statement, parameters)
-
-    def _rows(self, statement: Select[Any], **parameters: object) -> Sequence[Row[Any]]:
-        """
-        The rows of a statement.
-
-        Raises:
-            CannotOpen: What stands in one is nothing of its column's kind; SQLite lets it get there.
-        """
-        try:
-            return _read(self._connection, statement, parameters)
-        except (ValueError, TypeError):
-            damaged = self._damaged(statement, parameters)
-        raise CannotOpen from ValueError(f"{damaged}: not what belongs there")
-
-    def _damaged(self, statement: Select[Any], parameters: dict[str, object]) -> str:
-        """Which columns cannot be read, found by reading each alone; the drivers name the value, and not its place."""
-        names = []
-        for column in statement.selected_columns:
-            alone = statement.with_only_columns(column, maintain_column_froms=True)
-            try:
-                _read(self._connection, alone, parameters)
-            except (ValueError, TypeError):
-                names.append(str(column))
-        return ", ".join(names)
-
-    def _first(self, statement: Select[Any], **parameters: object) -> Row[Any] | None:
-        return next(iter(self._rows(statement, **parameters)), None)
 
     def lock(self, user_id: UserId) -> Enrollment:
         statements = self._statements
@@ -141,6 +104,10 @@ class SqlTransaction:
             row = None
         # None, too, where another transaction has deleted it since its number was read.
         return RecordedEvent(number, UNREADABLE) if row is None else recorded_event_of(row)
+
+    def all_events(self, *, before: int | None, at_most: int) -> Sequence[RecordedEvent]:
+        asked = {"p_before": BEYOND_ALL_EVENTS if before is None else before, "p_at_most": at_most}
+        return [self._event(row.id) for row in self._rows(self._statements.all_event_numbers, **asked)]
 
     def last_accepted(self, user_id: UserId, factor: Factor | None = None) -> datetime | None:
         if factor is None:
@@ -229,13 +196,3 @@ class SqlTransaction:
             self._execute(statements.drop_enrollment, p_user=user_id)
         elif row is not None:
             self.save(Enrollment(user_id=user_id, epoch=epoch_after(row.twofa_epoch)))
-
-
-def _read(connection: Connection, statement: Select[Any], parameters: dict[str, object]) -> Sequence[Row[Any]]:
-    try:
-        return connection.execute(statement, parameters).all()
-    except OperationalError as error:
-        # What is no text at all SQLite tells in this way, and would tell the log, too.
-        if "decode" in str(error.orig):
-            raise ValueError from None
-        raise

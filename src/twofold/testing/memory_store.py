@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -14,36 +14,16 @@ from twofold.core.maintenance import Kind, Overdue
 from twofold.core.sign_in import PendingSignIn
 from twofold.errors import UnknownUser
 from twofold.service.ports import Transaction, Transactions, UserId
+from twofold.testing.memory_tables import OperatorReading, Tables
 
 T = TypeVar("T")
-
-
-@dataclass
-class _Tables:
-    accounts: dict[UserId, str] = field(default_factory=dict)
-    enrollments: dict[UserId, Enrollment] = field(default_factory=dict)
-    pending: dict[str, PendingSignIn] = field(default_factory=dict)
-    sessions: dict[str, ProvedSession] = field(default_factory=dict)
-    events: dict[int, Event] = field(default_factory=dict)
-    recorded: int = 0
-
-    def copy(self) -> "_Tables":
-        """The tables anew; what stands in them are values, and never changes."""
-        return _Tables(
-            dict(self.accounts),
-            dict(self.enrollments),
-            dict(self.pending),
-            dict(self.sessions),
-            dict(self.events),
-            self.recorded,
-        )
 
 
 class MemoryStore:
     """Enrollments in memory; one transaction at a time."""
 
     def __init__(self) -> None:
-        self._tables = _Tables()
+        self._tables = Tables()
         self._lock = threading.RLock()
 
     def add_user(self, user_id: UserId, account: str) -> None:
@@ -74,10 +54,7 @@ class MemoryStore:
         return use_case(self)
 
 
-class _MemoryTransaction:
-    def __init__(self, tables: _Tables) -> None:
-        self._tables = tables
-
+class _MemoryTransaction(OperatorReading):
     def lock(self, user_id: UserId) -> Enrollment:
         return self.enrollment(user_id)
 
@@ -89,7 +66,7 @@ class _MemoryTransaction:
 
     def enrollment(self, user_id: UserId) -> Enrollment:
         self.account(user_id)
-        return self._tables.enrollments.get(user_id, Enrollment(user_id=user_id))
+        return self._tables.enrollment(user_id)
 
     def account(self, user_id: UserId) -> str:
         if user_id not in self._tables.accounts:
@@ -107,6 +84,11 @@ class _MemoryTransaction:
             if event.user_id == user_id and (before is None or number < before)
         ]
         return own[::-1][:at_most]
+
+    def all_events(self, *, before: int | None, at_most: int) -> Sequence[RecordedEvent]:
+        events = self._tables.events.items()
+        found = [RecordedEvent.of(number, event) for number, event in events if before is None or number < before]
+        return found[::-1][:at_most]
 
     def last_accepted(self, user_id: UserId, factor: Factor | None = None) -> datetime | None:
         moments = [

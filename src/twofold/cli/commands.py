@@ -1,0 +1,54 @@
+"""The commands, put together; and what each error ends with."""
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from twofold.cli import events, keys, maintenance, users
+from twofold.cli.host import AppOption, JsonOption, Options
+from twofold.cli.output import told_on_stderr
+from twofold.errors import ConfigurationError, InvalidRequest, KeyInUse, TwofoldError, Unavailable
+
+REFUSED, WRONG_CALL, OUT_OF_REACH = 1, 2, 3
+"""Exit codes, beside 0."""
+
+OUT_OF_REACH_TEXT = "The store or a key is out of reach; what was done so far stays done. The lines above say more."
+
+
+class Told(TyperGroup):
+    """The commands; every error of ours ends with one line and a code."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - of the click that typer brings along
+        """Run the command that was named."""
+        try:
+            return super().invoke(ctx)
+        except Unavailable as error:
+            told_on_stderr(f"{OUT_OF_REACH_TEXT} ({type(error).__name__})")
+            raise typer.Exit(OUT_OF_REACH) from error
+        except TwofoldError as error:
+            wrong = isinstance(error, ConfigurationError | InvalidRequest) and not isinstance(error, KeyInUse)
+            told_on_stderr(str(error))
+            raise typer.Exit(WRONG_CALL if wrong else REFUSED) from error
+
+
+app = typer.Typer(
+    cls=Told,
+    name="twofold",
+    no_args_is_help=True,
+    # A trace with local variables would show what is in them.
+    pretty_exceptions_enable=False,
+    help="The operator's side of two-factor authentication.",
+    epilog="Exit codes: 0 done; 1 refused, not found, or something is red; 2 a wrong call, or an application that "
+    "cannot be loaded; 3 the store is out of reach.",
+)
+app.add_typer(keys.app, name="keys")
+app.add_typer(users.app, name="users")
+app.add_typer(events.app, name="events")
+app.command("maintenance")(maintenance.maintenance)
+
+
+@app.callback()
+def common(ctx: typer.Context, *, app: AppOption = None, json: JsonOption = False) -> None:
+    """Keep what is said before the command for the command."""
+    ctx.obj = Options(app=app, json=json)

@@ -1,0 +1,121 @@
+"""The host's application: found by its name, and used from outside of any request."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from fastapi import FastAPI
+
+from twofold.errors import ConfigurationError
+from twofold.fastapi import TwoFactor
+from twofold.service.two_factor_auth import TwoFactorAuth
+
+T = TypeVar("T")
+
+AppOption = Annotated[
+    str | None,
+    typer.Option(
+        "--app",
+        metavar="MODULE:OBJECT",
+        envvar="TWOFOLD_APP",
+        help="Where the application is: its FastAPI object, its TwoFactor or TwoFactorAuth, or what makes one.",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was said before the command."""
+
+    app: str | None = None
+    json: bool = False
+
+
+@dataclass(frozen=True)
+class Application:
+    """
+    An application that was found.
+
+    Args:
+        app: Its FastAPI object, where that is known.
+        two_factor: Its second factor in that, where that is known.
+    """
+
+    auth: TwoFactorAuth
+    app: FastAPI | None
+    two_factor: TwoFactor[Any] | None
+    _runner: asyncio.Runner
+
+    def use(self, use_case: Callable[[TwoFactorAuth], T]) -> T:
+        """One use case, over whichever engine."""
+        return self._runner.run(self.auth.run(use_case))
+
+
+@contextmanager
+def opened(ctx: typer.Context, named: str | None) -> Iterator[Application]:
+    """
+    The application that was named, before the command or after it.
+
+    Raises:
+        ConfigurationError: None was named, or it cannot be loaded.
+    """
+    name = named or ctx.ensure_object(Options).app
+    if not name:
+        raise ConfigurationError("Say which application: --app module:object, or TWOFOLD_APP.")
+    app, two_factor, auth = _parts_of(_loaded(name), name)
+    with asyncio.Runner() as runner:
+        try:
+            yield Application(auth, app, two_factor, runner)
+        finally:
+            close = getattr(auth.store, "close", None)
+            if close is not None:
+                with suppress(Exception):  # the process ends anyway
+                    runner.run(close())
+
+
+def wants_json(ctx: typer.Context, said: bool) -> bool:  # noqa: FBT001 - an option
+    """Whether JSON was asked for, before the command or after it."""
+    return said or ctx.ensure_object(Options).json
+
+
+def _loaded(name: str) -> Any:  # noqa: ANN401 - whatever the host has
+    module, colon, path = name.partition(":")
+    if not module or not colon or not path:
+        raise ConfigurationError("--app: write module:object, for example app.main:create_app.")
+    # As `python -m` does: an application is found from where it lies.
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found: Any = import_module(module)
+    except ModuleNotFoundError as error:
+        if not f"{module}.".startswith(f"{error.name}."):
+            raise
+        raise ConfigurationError(f"--app: there is no module {module} here.") from error
+    for part in path.split("."):
+        if not hasattr(found, part):
+            raise ConfigurationError(f"--app: {module} has no {path}.")
+        found = getattr(found, part)
+    return found
+
+
+def _parts_of(found: Any, name: str) -> tuple[FastAPI | None, TwoFactor[Any] | None, TwoFactorAuth]:  # noqa: ANN401
+    if not isinstance(found, FastAPI | TwoFactor | TwoFactorAuth) and callable(found):
+        found = found()
+    if isinstance(found, FastAPI):
+        two_factor = getattr(found.state, "twofold", None)
+        if two_factor is None:
+            raise ConfigurationError(f"--app: {name} is an application without two_factor.install(app, ...).")
+        return found, two_factor, two_factor.auth
+    if isinstance(found, TwoFactor):
+        return None, found, found.auth
+    if isinstance(found, TwoFactorAuth):
+        return None, None, found
+    raise ConfigurationError(f"--app: {name} is no FastAPI application, TwoFactor or TwoFactorAuth.")

@@ -1,0 +1,70 @@
+"""What is printed: results on standard output, for people or as JSON; everything else on standard error."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+NOTHING = "-"
+"""What stands where there is nothing to show."""
+
+
+def print_json(value: object, *, lines: bool = False) -> None:
+    """
+    A value as JSON: dataclasses as objects, moments as RFC 3339 in UTC.
+
+    Args:
+        lines: On one line, as one of many.
+    """
+    print(json.dumps(value, default=_plain, ensure_ascii=False, indent=None if lines else 2), flush=True)  # noqa: T201
+
+
+def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table for people; what stands in it cannot colour it, nor end a line."""
+    table = Table(title=escape(title), title_justify="left", *columns)  # noqa: B026
+    for row in rows:
+        table.add_row(*(escape(shown(cell)) for cell in row))
+    Console(soft_wrap=False).print(table)
+
+
+def print_facts(facts: Mapping[str, object]) -> None:
+    """Names and values, one a line."""
+    width = max((len(name) for name in facts), default=0)
+    for name, value in facts.items():
+        print_line(f"{name:<{width}}  {shown(value)}")
+
+
+def print_line(text: str) -> None:
+    """One line on standard output."""
+    Console(soft_wrap=True, highlight=False, markup=False).print(text)
+
+
+def told_on_stderr(text: str) -> None:
+    """One line for the person, beside what a program reads."""
+    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(text)
+
+
+def shown(value: object) -> str:
+    """A value as people read it; control characters are not."""
+    if value is None or value in ("", (), []):
+        return NOTHING
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple | list):
+        return ", ".join(shown(each) for each in value)
+    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in str(value))
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever json does not know
+    if is_dataclass(value) and not isinstance(value, type):
+        return asdict(value)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return value.hex() if isinstance(value, bytes) else str(value)

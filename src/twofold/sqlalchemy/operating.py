@@ -1,0 +1,135 @@
+"""The operator's part of a transaction: users in a list, values by their key, a rotation's compare-and-swap."""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Column, Row, func
+
+from twofold.core.rotation import Resealed, SealedRow
+from twofold.core.sealing import FERNET, SEALED, UNSEALED, VERSION, Purpose, Sealed, key_id_of, user_text
+from twofold.core.users import Adoption, ListedUser
+from twofold.errors import UnknownUser
+from twofold.service.ports import UserId
+from twofold.sqlalchemy.operator_statements import NEW, OLD
+from twofold.sqlalchemy.rows import Rows
+from twofold.sqlalchemy.statements import utc, utc_or_none
+
+TEXT_CHARACTERS = 255
+"""Of an id that is a text, and of an account name; more is nobody's."""
+
+
+class OperatorTransaction(Rows):
+    """What only an operator asks of a transaction."""
+
+    def user_of(self, text: str) -> UserId:
+        statements = self._statements
+        if not text.isprintable() or len(text) > TEXT_CHARACTERS:  # Not every database can be asked for it.
+            raise UnknownUser
+        key = self.id_of(text)
+        if key is not None and self._first(statements.account, p_user=key) is not None:
+            return key
+        named = [row for row in self._rows(statements.operator.named, p_account=text) if str(row.account) == text]
+        if len(named) != 1:
+            raise UnknownUser
+        user_id: UserId = named[0].user_id
+        return user_id
+
+    def id_of(self, text: str) -> UserId | None:
+        return _key_of(text, self._statements.tables.user_id)
+
+    def users(self, *, q: str | None, enabled: bool | None, after: UserId | None, at_most: int) -> Sequence[ListedUser]:
+        statements, tables = self._statements.operator, self._statements.tables
+        asked = statements.users
+        if q is not None:
+            asked = asked.where(func.lower(tables.account).contains(q.lower(), autoescape=True))
+        if enabled is not None:
+            asked = asked.where(statements.is_enabled.is_(enabled))
+        if after is not None:
+            asked = asked.where(tables.user_id > after)
+        return [_listed(row) for row in self._rows(asked, p_at_most=at_most)]
+
+    def adoption(self, at: datetime) -> Adoption:
+        row = self._first(self._statements.operator.adoption, p_at=utc(at))
+        return Adoption(*(int(count) for count in row or ()))
+
+    def rows_per_key(self) -> Mapping[Purpose, Mapping[str, int]]:
+        return {purpose: self._per_key(purpose) for purpose in SEALED}
+
+    def _per_key(self, purpose: Purpose) -> Mapping[str, int]:
+        counts: dict[str, int] = {}
+        for row in self._rows(self._statements.operator.rows_per_key[purpose]):
+            # What is no key id, a damaged row has: all of those are one.
+            found = row.key_id if row.key_id in {FERNET, UNSEALED} else key_id_of(f"{VERSION}.{row.key_id}.")
+            counts[found] = counts.get(found, 0) + row.values_there
+        return counts
+
+    def sealed_elsewhere(self, key_id: str, *, after: UserId | None, at_most: int) -> Sequence[SealedRow]:
+        statements, asked = self._statements.operator, {"p_here": _under(key_id), "p_at_most": at_most}
+        if after is None:
+            return [_sealed(row) for row in self._rows(statements.first_elsewhere, **asked)]
+        return [_sealed(row) for row in self._rows(statements.next_elsewhere, p_after=after, **asked)]
+
+    def count_elsewhere(self, key_id: str) -> int:
+        row = self._first(self._statements.operator.count_elsewhere, p_here=_under(key_id))
+        return int(row[0]) if row else 0
+
+    def reseal(self, rows: Sequence[Resealed]) -> None:
+        held = self._rows(self._statements.hold_users, p_users=[row.user_id for row in rows])
+        free = {row[0] for row in held}
+        swaps = [_swap_of(row) for row in rows if row.user_id in free and row.changes]
+        if not swaps:
+            return
+        if self._connection.dialect.name == "postgresql":
+            arrays = {name: [swap[name] for swap in swaps] for name in swaps[0]}
+            self._connection.execute(self._statements.operator.swap_arrays, arrays)
+        else:
+            self._connection.execute(self._statements.operator.swap, swaps)
+
+
+def _under(key_id: str) -> str:
+    return f"{VERSION}.{key_id}.%"
+
+
+def _key_of(text: str, key: Column[Any]) -> UserId | None:
+    """A user id from its text, as the host's model types it; nothing where it cannot be one."""
+    try:
+        kind = key.type.python_type
+    except NotImplementedError:
+        kind = str
+    try:
+        if kind is int:
+            bits = 63 if isinstance(key.type, BigInteger) else 31
+            return int(text) if re.fullmatch("-?[0-9]{1,19}", text) and abs(int(text)) < 2**bits else None
+        if kind is UUID:
+            return UUID(text) if text.lower() == str(UUID(text)) else None
+        return bytes.fromhex(text) if kind is bytes else text
+    except ValueError:
+        return None
+
+
+def _listed(row: Row[Any]) -> ListedUser:
+    return ListedUser(
+        user_id=row.user_id,
+        account=user_text(row.user_id) if row.account is None else str(row.account),
+        enabled=bool(row.twofa_enabled),
+        enabled_at=utc_or_none(row.twofa_enabled_at),
+        locked_until=utc_or_none(row.twofa_locked_until),
+    )
+
+
+def _sealed(row: Row[Any]) -> SealedRow:
+    values = {
+        purpose: Sealed(getattr(row, purpose.value)) for purpose in SEALED if getattr(row, purpose.value) is not None
+    }
+    return SealedRow(row.user_id, values)
+
+
+def _swap_of(row: Resealed) -> dict[str, Any]:
+    """The parameters of one swap; where a value does not change, nothing is equal to its old one."""
+    nothing = (None, None)
+    pairs = {purpose: row.changes.get(purpose, nothing) for purpose in SEALED}
+    old = {OLD.format(purpose): pair[0] for purpose, pair in pairs.items()}
+    return {"p_user": row.user_id} | old | {NEW.format(purpose): pair[1] for purpose, pair in pairs.items()}

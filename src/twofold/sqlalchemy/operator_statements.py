@@ -1,0 +1,109 @@
+"""The operator's statements, built once: users in a list, values by their key, a rotation's compare-and-swap."""
+
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    ColumnElement,
+    FromClause,
+    Select,
+    Text,
+    Update,
+    and_,
+    bindparam,
+    case,
+    column,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+
+from twofold.core.sealing import FERNET, FERNET_PREFIX, KEY_ID_BYTES, SEALED, UNSEALED, VERSION, Purpose
+from twofold.sqlalchemy.tables import MOMENT, Tables
+
+OLD, NEW = "p_old_{}", "p_new_{}"
+"""The parameters of a value that is swapped, by its purpose."""
+
+
+class OperatorStatements:
+    """
+    The constant statements over one set of tables; parameters begin with `p_`.
+
+    Args:
+        tables: Where things are.
+    """
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        rows = tables.enrollments
+        self.columns: dict[Purpose, Column[Any]] = {purpose: rows.c[purpose.value] for purpose in SEALED}
+        self.rows_per_key: dict[Purpose, Select[Any]] = {
+            purpose: _per_key(stored) for purpose, stored in self.columns.items()
+        }
+        elsewhere = or_(
+            *(and_(stored.is_not(None), stored.not_like(bindparam("p_here"))) for stored in self.columns.values())
+        )
+        self.count_elsewhere: Select[Any] = select(func.count()).select_from(rows).where(elsewhere)
+        first = select(tables.key.label("user_id"), *self.columns.values()).where(elsewhere)
+        self.first_elsewhere: Select[Any] = first.order_by(tables.key).limit(bindparam("p_at_most"))
+        self.next_elsewhere: Select[Any] = self.first_elsewhere.where(tables.key > bindparam("p_after"))
+        self.swap: Update = self._swap(bindparam("p_user"), None)
+        self.swap_arrays: Update = self._swap_arrays()
+        self._of_users(tables)
+
+    def _swap(self, user: ColumnElement[Any], given: FromClause | None) -> Update:
+        """The one guard against undoing what happened meanwhile: a new value takes the place of its old one alone."""
+        old = {each: given.c[each.value] if given is not None else bindparam(OLD.format(each)) for each in SEALED}
+        new = {each: given.c[f"{each}_new"] if given is not None else bindparam(NEW.format(each)) for each in SEALED}
+        values = {
+            stored.name: case((stored == old[each], new[each]), else_=stored) for each, stored in self.columns.items()
+        }
+        still = or_(*(stored == old[each] for each, stored in self.columns.items()))
+        return update(self.tables.enrollments).where(self.tables.key == user, still).values(values)
+
+    def _swap_arrays(self) -> Update:
+        """The same for many rows by one statement, from arrays; for PostgreSQL, which has them."""
+        kind = self.tables.key.type
+        arrays = [bindparam("p_user", type_=ARRAY(kind))]
+        columns: list[Any] = [column("user_id", kind)]
+        for purpose in SEALED:
+            arrays += [bindparam(name.format(purpose), type_=ARRAY(Text)) for name in (OLD, NEW)]
+            columns += [column(purpose.value, Text), column(f"{purpose}_new", Text)]
+        given = func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
+        return self._swap(given.c.user_id, given)
+
+    def _of_users(self, tables: Tables) -> None:
+        rows, users = tables.enrollments, tables.users
+        told: list[ColumnElement[Any]] = [tables.user_id.label("user_id"), tables.account.label("account")]
+        told += [rows.c.twofa_enabled, rows.c.twofa_enabled_at, rows.c.twofa_locked_until]
+        joined = users.outerjoin(rows, tables.key == tables.user_id) if tables.aside else users
+        self.users: Select[Any] = (
+            select(*told).select_from(joined).order_by(tables.user_id).limit(bindparam("p_at_most"))
+        )
+        self.is_enabled: ColumnElement[bool] = func.coalesce(rows.c.twofa_enabled, false())
+        self.named: Select[Any] = select(*told[:2]).where(tables.account == bindparam("p_account"))
+        on, at = self.is_enabled.is_(True), bindparam("p_at", type_=MOMENT)
+        counts = {
+            "users": literal(1) == literal(1),
+            "enabled": on,
+            "totp": and_(on, rows.c.totp_secret.is_not(None)),
+            "pending": and_(rows.c.totp_pending_secret.is_not(None), rows.c.totp_pending_until > at),
+            "locked": rows.c.twofa_locked_until > at,
+            "without_factor": and_(on, rows.c.totp_secret.is_(None)),
+        }
+        self.adoption: Select[Any] = select(
+            *(func.coalesce(func.sum(case((each, 1), else_=0)), 0).label(name) for name, each in counts.items())
+        ).select_from(joined)
+
+
+def _per_key(stored: Column[Any]) -> Select[Any]:
+    """How many values of one column stand under each key id, as `key_id_of` reads it."""
+    sealed = func.substr(stored, len(VERSION) + 2, 2 * KEY_ID_BYTES)
+    key_id = case((stored.like(f"{VERSION}.%"), sealed), (stored.like(f"{FERNET_PREFIX}%"), FERNET), else_=UNSEALED)
+    return (
+        select(key_id.label("key_id"), func.count().label("values_there")).where(stored.is_not(None)).group_by(key_id)
+    )
