@@ -8,7 +8,7 @@ from typer.core import TyperGroup
 from twofold.cli import events, keys, maintenance, users
 from twofold.cli.host import AppOption, JsonOption, Options
 from twofold.cli.output import told_on_stderr
-from twofold.errors import ConfigurationError, InvalidRequest, KeyInUse, TwofoldError, Unavailable
+from twofold.errors import ConfigurationError, InvalidRequest, KeyInUse, TwofoldError, Unavailable, UnknownUser
 
 REFUSED, WRONG_CALL, OUT_OF_REACH = 1, 2, 3
 """Exit codes, beside 0."""
@@ -23,6 +23,9 @@ class Told(TyperGroup):
         """Run the command that was named."""
         try:
             return super().invoke(ctx)
+        except UnknownUser as error:
+            told_on_stderr("There is no such user, or there are several of that name: give the id.")
+            raise typer.Exit(REFUSED) from error
         except Unavailable as error:
             told_on_stderr(f"{OUT_OF_REACH_TEXT} ({type(error).__name__})")
             raise typer.Exit(OUT_OF_REACH) from error

@@ -79,8 +79,8 @@ def rotate(
         told_on_stderr(f"{done.rows} rows would be rewritten; {done.unreadable} of them do not open. Nothing changed.")
     elif done.left:
         told_on_stderr(
-            f"{done.left} rows are left: {done.unreadable} do not open (see the lines above, and `twofold keys status`), "
-            "the others were busy. Run it again."
+            f"{done.left} rows are left: {done.unreadable} do not open (see the lines above, and `twofold keys "
+            "status`), the others were busy. Run it again."
         )
     if done.unreadable or (done.left and not dry_run):
         raise typer.Exit(1)

@@ -26,7 +26,9 @@ def print_json(value: object, *, lines: bool = False) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """A table for people; what stands in it cannot colour it, nor end a line."""
-    table = Table(title=escape(title), title_justify="left", *columns)  # noqa: B026
+    table = Table(title=escape(title), title_justify="left")
+    for place, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=place == 0)
     for row in rows:
         table.add_row(*(escape(shown(cell)) for cell in row))
     Console(soft_wrap=False).print(table)
