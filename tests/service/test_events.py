@@ -228,11 +228,11 @@ def test_nothing_secret_stands_in_any_log(person, caplog):
 
 def test_an_event_has_no_field_for_a_secret():
     """
-    What an event may say is fixed: who, what, when, with which outcome and factor, and from where.
+    What an event may say is fixed: who, what, when, with which outcome and factor, from where, by whom and why.
     """
     names = [field.name for field in fields(Event)]
 
-    assert names == ["user_id", "kind", "moment", "outcome", "factor", "client_address"]
+    assert names == ["user_id", "kind", "moment", "outcome", "factor", "client_address", "actor", "reason"]
 
 
 def test_an_event_tells_where_it_came_from(auth, person, told):

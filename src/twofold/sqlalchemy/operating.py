@@ -1,5 +1,6 @@
 """The operator's part of a transaction: users in a list, values by their key, a rotation's compare-and-swap."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -80,13 +81,14 @@ class OperatorTransaction(Rows):
         held = self._rows(self._statements.hold_users, p_users=[row.user_id for row in rows])
         free = {row[0] for row in held}
         swaps = [_swap_of(row) for row in rows if row.user_id in free and row.changes]
+        statements = self._statements.operator
         if not swaps:
             return
-        if self._connection.dialect.name == "postgresql":
-            arrays = {name: [swap[name] for swap in swaps] for name in swaps[0]}
-            self._connection.execute(self._statements.operator.swap_arrays, arrays)
+        if self._connection.dialect.name == "postgresql" and statements.swap_many is not None:
+            given = [{name.removeprefix("p_"): value for name, value in swap.items()} for swap in swaps]
+            self._connection.execute(statements.swap_many, {"p_rows": json.dumps(given, default=str)})
         else:
-            self._connection.execute(self._statements.operator.swap, swaps)
+            self._connection.execute(statements.swap, swaps)
 
 
 def _under(key_id: str) -> str:
@@ -132,4 +134,4 @@ def _swap_of(row: Resealed) -> dict[str, Any]:
     nothing = (None, None)
     pairs = {purpose: row.changes.get(purpose, nothing) for purpose in SEALED}
     old = {OLD.format(purpose): pair[0] for purpose, pair in pairs.items()}
-    return {"p_user": row.user_id} | old | {NEW.format(purpose): pair[1] for purpose, pair in pairs.items()}
+    return {"p_user_id": row.user_id} | old | {NEW.format(purpose): pair[1] for purpose, pair in pairs.items()}

@@ -3,16 +3,20 @@
 from typing import Any
 
 from sqlalchemy import (
-    ARRAY,
+    JSON,
     Column,
     ColumnElement,
     FromClause,
+    Integer,
     Select,
+    String,
     Text,
     Update,
+    Uuid,
     and_,
     bindparam,
     case,
+    cast,
     column,
     false,
     func,
@@ -25,7 +29,7 @@ from sqlalchemy import (
 from twofold.core.sealing import FERNET, FERNET_PREFIX, KEY_ID_BYTES, SEALED, UNSEALED, VERSION, Purpose
 from twofold.sqlalchemy.tables import MOMENT, Tables
 
-OLD, NEW = "p_old_{}", "p_new_{}"
+OLD, NEW = "p_{}", "p_{}_new"
 """The parameters of a value that is swapped, by its purpose."""
 
 
@@ -51,8 +55,8 @@ class OperatorStatements:
         first = select(tables.key.label("user_id"), *self.columns.values()).where(elsewhere)
         self.first_elsewhere: Select[Any] = first.order_by(tables.key).limit(bindparam("p_at_most"))
         self.next_elsewhere: Select[Any] = self.first_elsewhere.where(tables.key > bindparam("p_after"))
-        self.swap: Update = self._swap(bindparam("p_user"), None)
-        self.swap_arrays: Update = self._swap_arrays()
+        self.swap: Update = self._swap(bindparam("p_user_id"), None)
+        self.swap_many = self._swap_many()
         self._of_users(tables)
 
     def _swap(self, user: ColumnElement[Any], given: FromClause | None) -> Update:
@@ -65,16 +69,21 @@ class OperatorStatements:
         still = or_(*(stored == old[each] for each, stored in self.columns.items()))
         return update(self.tables.enrollments).where(self.tables.key == user, still).values(values)
 
-    def _swap_arrays(self) -> Update:
-        """The same for many rows by one statement, from arrays; for PostgreSQL, which has them."""
+    def _swap_many(self) -> Update | None:
+        """
+        The same for many rows by one statement; for PostgreSQL, and ids that JSON has.
+
+        Not from arrays: those some drivers write element by element, which took longer than all the rest.
+        """
         kind = self.tables.key.type
-        arrays = [bindparam("p_user", type_=ARRAY(kind))]
-        columns: list[Any] = [column("user_id", kind)]
+        if not isinstance(kind, Integer | String | Uuid):
+            return None
+        columns: list[Any] = [column("user_id", Text)]
         for purpose in SEALED:
-            arrays += [bindparam(name.format(purpose), type_=ARRAY(Text)) for name in (OLD, NEW)]
             columns += [column(purpose.value, Text), column(f"{purpose}_new", Text)]
-        given = func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
-        return self._swap(given.c.user_id, given)
+        rows = func.json_to_recordset(cast(bindparam("p_rows", type_=Text), JSON))
+        given = rows.table_valued(*columns, name="given").render_derived(with_types=True)
+        return self._swap(cast(given.c.user_id, kind), given)
 
     def _of_users(self, tables: Tables) -> None:
         rows, users = tables.enrollments, tables.users

@@ -14,12 +14,15 @@ from twofold.testing.store_contract.enrollments import EnrollmentPromises
 from twofold.testing.store_contract.events import EventPromises
 from twofold.testing.store_contract.handed_out import HandedOutPromises
 from twofold.testing.store_contract.maintenance import MaintenancePromises
+from twofold.testing.store_contract.operator import OperatorPromises
 from twofold.testing.store_contract.transactions import TransactionPromises
 
 __all__ = ["StoreContract"]
 
 
-class StoreContract(EnrollmentPromises, EventPromises, HandedOutPromises, MaintenancePromises, TransactionPromises):
+class StoreContract(
+    EnrollmentPromises, EventPromises, HandedOutPromises, MaintenancePromises, OperatorPromises, TransactionPromises
+):
     """
     Every promise of the ports `Store` and `Transaction`, one a method.
 
