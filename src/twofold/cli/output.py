@@ -13,6 +13,9 @@ from rich.table import Table
 NOTHING = "-"
 """What stands where there is nothing to show."""
 
+WIDE = 160
+"""Characters of a table that goes into a file."""
+
 
 def print_json(value: object, *, lines: bool = False) -> None:
     """
@@ -31,7 +34,9 @@ def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[obje
         table.add_column(column, overflow="fold", no_wrap=place == 0)
     for row in rows:
         table.add_row(*(escape(shown(cell)) for cell in row))
-    Console(soft_wrap=False).print(table)
+    console = Console()
+    # Where nobody watches there is no edge to keep within.
+    console.print(table, width=None if console.is_terminal else WIDE, soft_wrap=not console.is_terminal)
 
 
 def print_facts(facts: Mapping[str, object]) -> None:

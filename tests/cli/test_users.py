@@ -1,0 +1,146 @@
+"""`twofold users` and `twofold events`."""
+
+import pytest
+
+from tests.cli.conftest import Operator
+from tests.http.world import Person
+from twofold.service.sessions import Proved
+
+WHY = "Lost the phone. Ticket 4711."
+
+
+def wrong(person: Person, times: int) -> None:
+    for _ in range(times):
+        person.post("/step-up", {"code": person.wrong_code()})
+
+
+def test_a_user_is_shown(each_operator: Operator):
+    """
+    By id or by account name it is shown where a user's second factor stands, for people and for programs.
+    """
+    person = each_operator.world.enrolled()
+    wrong(person, 2)
+    by_id = each_operator.run("users", "show", str(person.id), "--json").json
+    by_name = each_operator.run("users", "show", person.email, "--json").json
+
+    assert by_id == by_name
+    assert (by_id["user"], by_id["account"], by_id["enabled"]) == (str(person.id), person.email, True)
+    assert (by_id["factors"], by_id["backup_codes_remaining"], by_id["failures"]) == (["totp"], 10, {"totp": 2})
+    assert person.email in each_operator.run("users", "show", person.email).out
+
+
+def test_a_user_is_reset(each_operator: Operator):
+    """
+    After `users reset` the password alone signs in, the sessions of before have ended, and the event says who and why.
+    """
+    person = each_operator.world.enrolled()
+    dry = each_operator.run("users", "reset", person.email, "--reason", WHY, "--dry-run")
+    assert (dry.code, "would be reset" in dry.out) == (0, True)
+    assert person.get("/status").json()["enabled"] is True
+
+    done = each_operator.run("users", "reset", person.email, "--reason", WHY, "--by", "night shift")
+    assert done.code == 0
+    assert person.get("/status").status_code == 401
+    assert isinstance(each_operator.world.use(lambda auth: auth.sign_in.begin(person.id)), Proved)
+    event = each_operator.run("events", "tail", "--user", person.email, "--json", "-n", "2").lines[0]
+    assert (event["kind"], event["actor"], event["reason"]) == ("second_factor_reset", "night shift", WHY)
+    assert each_operator.run("users", "reset", person.email, "--reason", WHY).code == 1
+
+
+def test_a_user_is_unlocked(each_operator: Operator):
+    """
+    After `users unlock` the right code is accepted, which was not even looked at before.
+    """
+    person = each_operator.world.enrolled()
+    wrong(person, 5)
+    assert person.post("/step-up", {"code": person.code()}).status_code == 429
+
+    assert each_operator.run("users", "unlock", str(person.id), "--reason", WHY, "--dry-run").code == 0
+    assert person.post("/step-up", {"code": person.code()}).status_code == 429
+    assert each_operator.run("users", "unlock", str(person.id), "--reason", WHY).code == 0
+    assert person.post("/step-up", {"code": person.code()}).status_code == 200
+
+
+def test_everybodys_events_are_told_the_newest_last(each_operator: Operator):
+    """
+    `events tail` tells the last events of anybody, one a line, the newest last.
+    """
+    one, other = each_operator.world.enrolled(), each_operator.world.enrolled()
+    wrong(one, 1)
+    wrong(other, 1)
+    told = each_operator.run("events", "tail", "-n", "2", "--json").lines
+
+    assert [(event["user"], event["kind"]) for event in told] == [
+        (str(one.id), "code_refused"),
+        (str(other.id), "code_refused"),
+    ]
+    assert told[0]["number"] < told[1]["number"]
+    assert "code_refused" in each_operator.run("events", "tail", "-n", "1").out
+
+
+def test_maintenance_is_run(each_operator: Operator):
+    """
+    `maintenance` says what it has deleted; what is young stays.
+    """
+    each_operator.world.enrolled()
+    done = each_operator.run("maintenance", "--json")
+
+    assert done.code == 0
+    assert done.json["events"] == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "text"),
+    [
+        (["users", "show", "nobody@example.com"], 1, "no such user"),
+        (["users", "reset", "nobody@example.com", "--reason", WHY], 1, "no such user"),
+        (["users", "reset", "1", "--reason", " "], 2, "Say why"),
+        (["users", "reset", "1"], 2, "--reason"),
+        (["keys", "status", "--app", "nowhere:app"], 2, "no module nowhere"),
+        (["keys", "status", "--app", "app.main:nothing"], 2, "has no nothing"),
+        (["keys", "status", "--app", "app.main"], 2, "module:object"),
+        (["keys", "status", "--app", "app.main:BACKEND"], 2, "is no FastAPI application"),
+        (["keys", "status", "--app", "fastapi:FastAPI"], 2, "without two_factor.install"),
+        (["events", "tail", "-n", "0"], 2, "greater than"),
+        (["nothing"], 2, "No such command"),
+    ],
+)
+def test_what_is_wrong_is_said_in_a_line(operator: Operator, words: list[str], code: int, text: str):
+    """
+    A wrong call ends with 2 and a user who is not there with 1, each with a text that says what to do, and no trace.
+    """
+    done = operator.run(*words)
+
+    assert (done.code, text in " ".join(done.err.split())) == (code, True), done.err
+    assert "Traceback" not in done.err
+
+
+def test_a_store_that_is_away_ends_with_three(operator: Operator):
+    """
+    A database that does not answer ends with 3; its URL is not shown.
+    """
+    done = operator.run("keys", "status", DATABASE_URL="postgresql://somebody:hidden@127.0.0.1:1/nothing")
+
+    assert done.code == 3
+    assert "out of reach" in done.err
+    assert "hidden" not in done.err + done.out
+
+
+def test_a_wrong_setting_ends_with_two(operator: Operator):
+    """
+    A setting that stops the backend's start stops a command too, with the same line.
+    """
+    done = operator.run("keys", "status", keys=["not a key"])
+
+    assert (done.code, "ENCRYPTION_KEY" in done.err) == (2, True)
+    assert "not a key" not in done.err
+
+
+def test_options_stand_before_the_command_or_after_it(operator: Operator):
+    """
+    The application and the form of the answer may be named in front, or with the command.
+    """
+    before = operator.run("--app", "app.main:create_app", "--json", "keys", "status", TWOFOLD_APP="")
+    after = operator.run("keys", "status", "--app", "app.main:create_app", "--json", TWOFOLD_APP="")
+
+    assert before.json == after.json
