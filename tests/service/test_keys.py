@@ -294,7 +294,7 @@ def test_nothing_shows_a_value(auth, person: Person):
     """
     Neither status nor a row on its way shows a value or a key.
     """
-    stored = person.row.totp_secret
+    stored = str(person.row.totp_secret)
     found = auth.store.read(lambda tx: tx.sealed_elsewhere("0" * 16, after=None, at_most=5))
 
     assert stored not in repr(found) + repr(auth.keys_in_use.status())

@@ -14,6 +14,7 @@ from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from typing import NewType
 
 from cryptography.exceptions import InvalidTag
@@ -241,5 +242,15 @@ def _derived(material: bytes) -> _Key:
 
 
 def _associated_data(key_id: str, purpose: Purpose, user_id: Hashable) -> bytes:
-    parts = [text.encode() for text in (VERSION, key_id, purpose, user_text(user_id))]
-    return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    return _bound_to(key_id, purpose) + _with_length(user_text(user_id))
+
+
+@cache
+def _bound_to(key_id: str, purpose: Purpose) -> bytes:
+    """What is the same for all users; of some keys and a handful of purposes."""
+    return b"".join(map(_with_length, (VERSION, key_id, purpose)))
+
+
+def _with_length(text: str) -> bytes:
+    part = text.encode()
+    return len(part).to_bytes(4, "big") + part

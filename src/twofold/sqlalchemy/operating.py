@@ -14,7 +14,7 @@ from twofold.core.sealing import FERNET, SEALED, UNSEALED, VERSION, Purpose, Sea
 from twofold.core.users import Adoption, ListedUser
 from twofold.errors import UnknownUser
 from twofold.service.ports import UserId
-from twofold.sqlalchemy.operator_statements import NEW, OLD
+from twofold.sqlalchemy.operator_statements import SWAPPED
 from twofold.sqlalchemy.rows import Rows
 from twofold.sqlalchemy.statements import utc, utc_or_none
 
@@ -85,8 +85,7 @@ class OperatorTransaction(Rows):
         if not swaps:
             return
         if self._connection.dialect.name == "postgresql" and statements.swap_many is not None:
-            given = [{name.removeprefix("p_"): value for name, value in swap.items()} for swap in swaps]
-            self._connection.execute(statements.swap_many, {"p_rows": json.dumps(given, default=str)})
+            self._connection.execute(statements.swap_many, {"p_rows": json.dumps(swaps, default=str)})
         else:
             self._connection.execute(statements.swap, swaps)
 
@@ -131,7 +130,7 @@ def _sealed(row: Row[Any]) -> SealedRow:
 
 def _swap_of(row: Resealed) -> dict[str, Any]:
     """The parameters of one swap; where a value does not change, nothing is equal to its old one."""
-    nothing = (None, None)
-    pairs = {purpose: row.changes.get(purpose, nothing) for purpose in SEALED}
-    old = {OLD.format(purpose): pair[0] for purpose, pair in pairs.items()}
-    return {"p_user_id": row.user_id} | old | {NEW.format(purpose): pair[1] for purpose, pair in pairs.items()}
+    given: dict[str, Any] = {"p_user_id": row.user_id}
+    for purpose, old, new in SWAPPED:
+        given[old], given[new] = row.changes.get(purpose, (None, None))
+    return given

@@ -29,8 +29,8 @@ from sqlalchemy import (
 from twofold.core.sealing import FERNET, FERNET_PREFIX, KEY_ID_BYTES, SEALED, UNSEALED, VERSION, Purpose
 from twofold.sqlalchemy.tables import MOMENT, Tables
 
-OLD, NEW = "p_{}", "p_{}_new"
-"""The parameters of a value that is swapped, by its purpose."""
+SWAPPED = tuple((purpose, f"p_{purpose}", f"p_{purpose}_new") for purpose in SEALED)
+"""The parameters of a value that is swapped, by its purpose: the old one's and the new one's."""
 
 
 class OperatorStatements:
@@ -61,8 +61,8 @@ class OperatorStatements:
 
     def _swap(self, user: ColumnElement[Any], given: FromClause | None) -> Update:
         """The one guard against undoing what happened meanwhile: a new value takes the place of its old one alone."""
-        old = {each: given.c[each.value] if given is not None else bindparam(OLD.format(each)) for each in SEALED}
-        new = {each: given.c[f"{each}_new"] if given is not None else bindparam(NEW.format(each)) for each in SEALED}
+        old = {each: bindparam(name) if given is None else given.c[name] for each, name, _ in SWAPPED}
+        new = {each: bindparam(name) if given is None else given.c[name] for each, _, name in SWAPPED}
         values = {
             stored.name: case((stored == old[each], new[each]), else_=stored) for each, stored in self.columns.items()
         }
@@ -78,12 +78,11 @@ class OperatorStatements:
         kind = self.tables.key.type
         if not isinstance(kind, Integer | String | Uuid):
             return None
-        columns: list[Any] = [column("user_id", Text)]
-        for purpose in SEALED:
-            columns += [column(purpose.value, Text), column(f"{purpose}_new", Text)]
+        columns: list[Any] = [column("p_user_id", Text)]
+        columns += [column(name, Text) for _, *names in SWAPPED for name in names]
         rows = func.json_to_recordset(cast(bindparam("p_rows", type_=Text), JSON))
         given = rows.table_valued(*columns, name="given").render_derived(with_types=True)
-        return self._swap(cast(given.c.user_id, kind), given)
+        return self._swap(cast(given.c.p_user_id, kind), given)
 
     def _of_users(self, tables: Tables) -> None:
         rows, users = tables.enrollments, tables.users

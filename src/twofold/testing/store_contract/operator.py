@@ -190,7 +190,7 @@ class OperatorPromises(Promises):
             {"pending_secret": Sealed("s"), "pending_until": soon},
             {"pending_secret": Sealed("s"), "pending_until": past},
         ):
-            self.save(store, Enrollment(user_id=add_user("ann@example.com"), **stored))  # type: ignore[arg-type]
+            self.save(store, Enrollment(user_id=add_user("ann@example.com"), **stored))
         add_user("bob@example.com")
         after = store.read(lambda tx: tx.adoption(MOMENT))
 
