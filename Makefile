@@ -34,7 +34,7 @@ bench: setup ## Measure what a check costs, beside bare servers; ONLY=P1 for one
 
 soak: setup ## Storms, some 15 minutes: many clients while workers, databases and lines fail; STORM=name SEED=n for one
 	@scripts/test-packages
-	@$(if $(STORM),:,TWOFOLD_TEST_THROWAWAY=1 TWOFOLD_TEST_LONG=1 TWOFOLD_MODEL_EXAMPLES=200 .venv/bin/python -m pytest -q tests/model tests/http/test_killed.py)
+	@$(if $(STORM),:,TWOFOLD_TEST_THROWAWAY=1 TWOFOLD_TEST_LONG=1 TWOFOLD_MODEL_EXAMPLES=200 .venv/bin/python -m pytest -q tests/model tests/http/test_killed.py tests/rotation)
 	@TWOFOLD_TEST_THROWAWAY=1 PYTHONPATH=.:backend .venv/bin/python -m soak $(if $(STORM),--storm $(STORM)) $(if $(SEED),--seed $(SEED))
 
 sql: setup ## Write the SQL files of the hand-run migration from the backend's revision

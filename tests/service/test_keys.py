@@ -171,6 +171,20 @@ def test_a_backup_code_that_is_used_meanwhile_stays_used(auth, person, store, ol
     assert auth.enrollment.status(7).backup_codes_remaining == 9
 
 
+def test_what_a_node_writes_under_the_old_key_meanwhile_is_rewritten_too(auth, person, store, old, new):
+    """
+    A node that still writes with the old key, and does so between a row's reading and its rewriting, undoes nothing.
+    """
+    behind = TwoFactorAuth(issuer="Acme", keys=KeyRing([old, new]), store=store, clock=auth.clock)
+    under(auth, new, old)
+    store.happens = lambda: behind.backup_codes.burn(7, person.backup_code(3))
+    done = auth.keys_in_use.rotate()
+
+    assert done.left == 0
+    assert rows(auth) == {id_of(new): 2}
+    assert auth.enrollment.status(7).backup_codes_remaining == 9
+
+
 def test_a_secret_that_is_replaced_meanwhile_stays_replaced(auth, person, store, old, new):
     """
     A phone that is replaced between the reading of its row and its rewriting is the one whose codes are right.

@@ -43,6 +43,17 @@ def test_a_reset_ends_what_was_handed_out(auth, person):
     assert auth.sessions.state(7, "a session").assurance is None
 
 
+def test_a_reset_drops_its_sign_ins_too(auth, person, store):
+    """
+    Nothing of what was handed out is kept after a reset, although it would open nothing any more.
+    """
+    person.sign_in("a session")
+    person.begin()
+    auth.users.reset(7, reason=WHY, actor="admin 1")
+
+    assert store.read(lambda tx: (list(tx.pending_sign_ins(7)), list(tx.sessions(7)))) == ([], [])
+
+
 def test_a_reset_does_not_need_the_key(auth, person, store):
     """
     Also a factor whose stored value does not open can be reset: that may be why.
