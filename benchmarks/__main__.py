@@ -10,6 +10,7 @@ FIGURES = {
     "P3": "p3_set_up",
     "P4": "p4_unrelated",
     "P5": "p5_users",
+    "P6": "p6_rotation",
     "P7": "p7_import",
     "enumeration": "enumeration",
 }
