@@ -16,6 +16,7 @@ from tests.story.desk import Desk
 from tests.story.documents import FENCED, fits, story_of
 from tests.story.live import serving, settings_in
 from twofold import PCI_DSS, RECOMMENDED, KeyRing, Policy, settings
+from twofold.cli import host
 from twofold.fastapi.errors import KINDS
 from twofold.settings import Settings
 from twofold.testing import Phone, enroll
@@ -108,8 +109,9 @@ def test_the_numbers_of_the_profiles_are_the_numbers():
 
 
 def test_every_setting_is_one():
-    """A variable that the guide names is one that the backend reads."""
+    """A variable that the guide names is one that the backend reads, or the command line."""
     read = set(re.findall(r'reader\.\w+\("([A-Z_]+)"', Path(settings.__file__).read_text()))
+    read |= set(re.findall(r'envvar="([A-Z_]+)"', Path(host.__file__).read_text()))
     named = set(re.findall(r"`([A-Z]+_[A-Z_]+)[`=]|-e ([A-Z_]+)", GUIDE))
 
     assert {name for pair in named for name in pair if name} <= read
