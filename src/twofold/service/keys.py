@@ -114,13 +114,14 @@ class KeyCases:
             Unavailable: The store is out of reach; what was done so far stays done.
         """
         key_id = self.context.keys.key_ids[0]
-        run = _Rotation(self.context, told, self._left(key_id), writes=not dry_run)
+        left = self._left(key_id)
+        run = _Rotation(self.context, told, left, writes=not dry_run)
         for number in range(1 if dry_run else PASSES):
             run.go_through(key_id, one_by_one=number > 0)
             left = self._left(key_id)
             if left <= run.unreadable:
                 break
-        return run.state(left=self._left(key_id))
+        return run.state(left=left)
 
     def _left(self, key_id: str) -> int:
         return self.context.store.read(lambda tx: tx.count_elsewhere(key_id))
