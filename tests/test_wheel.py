@@ -108,7 +108,9 @@ def test_the_types_are_installed(python):
     assert found == "True\n"
 
 
-@pytest.mark.parametrize(("module", "needed"), [("sqlalchemy", "SQLAlchemy"), ("fastapi", "FastAPI")])
+@pytest.mark.parametrize(
+    ("module", "needed"), [("sqlalchemy", "SQLAlchemy"), ("fastapi", "FastAPI"), ("prometheus", "prometheus-client")]
+)
 def test_what_needs_an_extra_says_which(python, module, needed):
     """
     Importing an adapter without its extra says what to install.
@@ -127,6 +129,6 @@ def test_everything_else_can_be_imported(python):
 
     assert {line.split()[0] for line in missing} <= {
         *("twofold.sqlalchemy", "twofold.fastapi", "twofold.fastapi_users", "twofold.testing.plugin"),
-        "twofold.cli",
+        *("twofold.cli", "twofold.prometheus"),
     }
     assert len(missing) >= 2

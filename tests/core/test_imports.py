@@ -64,6 +64,16 @@ def test_the_helpers_for_tests_load_pytest_and_no_framework():
     assert not loaded & {"sqlalchemy", "fastapi", "starlette", "pydantic"}
 
 
+def test_metrics_load_no_framework():
+    """
+    Metrics can be counted in any application: they load prometheus-client, and neither a web framework nor a database.
+    """
+    loaded = loaded_by("twofold.prometheus.*")
+
+    assert "prometheus_client" in loaded
+    assert not loaded & {"sqlalchemy", "fastapi", "starlette", "pydantic", "pytest"}
+
+
 @pytest.mark.parametrize(("name", "absent"), [("twofold.sqlalchemy.*", "fastapi"), ("twofold.fastapi.*", "sqlalchemy")])
 def test_http_does_not_load_sql_nor_sql_http(name, absent):
     """
