@@ -18,6 +18,9 @@ from twofold.errors import ConfigurationError
 
 T = TypeVar("T")
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+LOG_FORMATS = {"json": "json", "text": "text"}
+DRAIN_SECONDS = 5
+"""In production: a proxy that asks every second or two has noticed by then."""
 
 # The schemes that people write, and the drivers that understand an event loop.
 _ASYNC_DRIVERS = {
@@ -40,6 +43,9 @@ class Settings:
         workers: Processes that serve.
         redis_url: Where the workers count wrong passwords together; empty where it is missing.
         trusted_proxies: Addresses and networks whose `X-Forwarded-For` is believed.
+        log_format: How a line of the log is written, `json` or `text`.
+        drain_seconds: For how long, once asked to stop, requests are still taken while `/readyz` says no.
+        metrics_folder: Where several workers count together; empty where there is one.
     """
 
     host: str = "127.0.0.1"
@@ -54,6 +60,9 @@ class Settings:
     redis_url: str = field(default="", repr=False)
     trusted_proxies: tuple[str, ...] = ()
     production: bool = False
+    log_format: str = "text"
+    drain_seconds: int = 0
+    metrics_folder: str = ""
 
     @property
     def is_loopback(self) -> bool:
@@ -70,6 +79,7 @@ class Settings:
         """
         given = os.environ if environment is None else environment
         reader = _Reader({name: value.strip() for name, value in given.items()})
+        production = reader.choice("APP_ENV", {"production": True, "development": False}, "development")
         settings = cls(
             host=reader.host("HOST"),
             port=reader.number("PORT", 8000, 65_535),
@@ -82,7 +92,10 @@ class Settings:
             cors_origins=reader.origins("CORS_ORIGINS"),
             redis_url=reader.redis_url("REDIS_URL"),
             trusted_proxies=reader.networks("TRUSTED_PROXIES"),
-            production=reader.choice("APP_ENV", {"production": True, "development": False}, "development"),
+            production=production,
+            log_format=reader.choice("LOG_FORMAT", LOG_FORMATS, "json" if production else "text"),
+            drain_seconds=reader.number("DRAIN_SECONDS", DRAIN_SECONDS if production else 0, 300, least=0),
+            metrics_folder=reader.folder("PROMETHEUS_MULTIPROC_DIR"),
         )
         if not settings.encryption_key and not settings.may_make_key:
             reader.refuse_keys(())
@@ -113,6 +126,11 @@ class Settings:
         if not entries and self.may_make_key and key_file is not None and key_file.exists():
             entries = (key_file.read_text().strip(),)
         return KeyRing(entries, read_fernet=self.read_fernet)
+
+
+def share_metrics(folder: Path) -> None:
+    """Let the workers that are started from here count together in *folder*."""
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
 
 
 def make_key_file(path: Path) -> None:
@@ -158,12 +176,18 @@ class _Reader:
     def text(self, name: str, default: str) -> str:
         return self._environment.get(name) or default
 
-    def number(self, name: str, default: int, most: int) -> int:
+    def number(self, name: str, default: int, most: int, *, least: int = 1) -> int:
         value = self.text(name, str(default))
-        if re.fullmatch(r"[0-9]{1,6}", value) and 1 <= int(value) <= most:
+        if re.fullmatch(r"[0-9]{1,6}", value) and least <= int(value) <= most:
             return int(value)
-        self._fault(name, f"write a number from 1 to {most}")
+        self._fault(name, f"write a number from {least} to {most}")
         return default
+
+    def folder(self, name: str) -> str:
+        value = self.text(name, "")
+        if value and not Path(value).is_dir():
+            self._fault(name, "name a folder that is there, or leave it away: app.main makes one for its workers")
+        return value
 
     def flag(self, name: str) -> bool:
         return self.choice(name, {"1": True, "true": True, "0": False, "false": False}, "0")

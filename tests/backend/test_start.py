@@ -83,6 +83,10 @@ FAULTS = {
     "profile that cannot be kept": fault("TWOFA_PROFILE", "aal2", "phishing-resistant factor on offer"),
     "neither yes nor no": fault("TWOFA_READ_FERNET", "perhaps", "write one of 1, true, 0, false"),
     "unknown kind of place": fault("APP_ENV", "staging", "write one of production, development"),
+    "log of another form": fault("LOG_FORMAT", "logfmt", "write one of json, text"),
+    "drain for ever": fault("DRAIN_SECONDS", "301", "write a number from 0 to 300"),
+    "drain backwards": fault("DRAIN_SECONDS", "-1", "write a number from 0 to 300"),
+    "metrics in no folder": fault("PROMETHEUS_MULTIPROC_DIR", "/nonexistent/metrics", "name a folder that is there"),
     "every origin": fault("CORS_ORIGINS", "https://*", "write https://host[:port]"),
     "origin with a path": fault("CORS_ORIGINS", "https://app.example.com/start", "write https://host[:port]"),
     "origin without a scheme": fault("CORS_ORIGINS", "app.example.com", "write https://host[:port]"),
@@ -161,7 +165,7 @@ def test_all_that_is_wrong_is_told_at_once():
     text = refusal_of(*every.values())
 
     assert sorted(names_in(text)) == sorted(every)
-    assert len(every) == 12
+    assert len(every) == 15
 
 
 def test_values_stay_out_of_a_traceback():
@@ -238,6 +242,20 @@ def test_workers_that_count_alone(workers, url, alone):
     settings = Settings.from_environment(NOTHING | {"WEB_CONCURRENCY": workers, "REDIS_URL": url})
 
     assert settings.counts_alone == alone
+
+
+def test_what_production_says_of_itself(tmp_path):
+    """In production lines are for programs and proxies have time to notice a stop; elsewhere neither, unless asked."""
+
+    def watched(**given: str) -> tuple[str, int, str]:
+        settings = Settings.from_environment({**NOTHING, **given})
+        return settings.log_format, settings.drain_seconds, settings.metrics_folder
+
+    folder = str(tmp_path)
+    assert watched() == ("text", 0, "")
+    assert watched(APP_ENV="production") == ("json", 5, "")
+    assert watched(APP_ENV="production", LOG_FORMAT="TEXT", DRAIN_SECONDS="0") == ("text", 0, "")
+    assert watched(LOG_FORMAT="json", DRAIN_SECONDS="300", PROMETHEUS_MULTIPROC_DIR=folder) == ("json", 300, folder)
 
 
 def test_a_profile_that_cannot_be_kept_stops_every_host():
