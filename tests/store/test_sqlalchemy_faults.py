@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import create_engine, select
+from sqlalchemy import create_engine, select, text
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.util import await_only
 
@@ -16,6 +17,7 @@ from twofold import InvalidCode, KeyRing, TwoFactorAuth, Unavailable
 from twofold.core.enrollment import Enrollment
 from twofold.core.totp import TotpSecret, time_step_at
 from twofold.sqlalchemy import SqlAlchemyStore
+from twofold.sqlalchemy.engines import reason_of
 from twofold.testing.clock import NOON
 
 PATIENCE_SECONDS = 10
@@ -114,6 +116,25 @@ def test_an_error_of_the_database_shows_no_value(make_host, database, caplog):
     assert "The database could not be used (DataError" in caplog.text
     assert "v1." not in caplog.text
     assert str(refusal.value) == Unavailable.detail
+
+
+@pytest.mark.parametrize("database", ["sqlite", *SERVERS])
+def test_an_error_of_the_database_shows_no_address(make_host, database):
+    """
+    What the log says of a value that is there already, or does not fit, holds neither it nor the row (G9).
+    """
+    host, address = make_host(database), "ann.of.ours@example.com"
+    host.add_user()
+    with host.engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE things (name VARCHAR(40) PRIMARY KEY, number INTEGER NOT NULL)")
+    reasons = []
+    for values in ("(:address, 1), (:address, 2)", "(:address, NULL)"):
+        with pytest.raises(IntegrityError) as refused, host.engine.begin() as connection:
+            connection.execute(text(f"INSERT INTO things VALUES {values}"), {"address": address})
+        reasons.append((str(refused.value.orig), reason_of(refused.value)))
+
+    assert [reason for _, reason in reasons] == ["IntegrityError"] * 2
+    assert any(address in told for told, _ in reasons) == (database != "sqlite")
 
 
 class HeldKeys(KeyRing):

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, SingletonThreadPool, StaticPool
 
 from twofold.errors import ConfigurationError
@@ -148,6 +148,14 @@ def set_lock_timeout(connection: Connection) -> None:
     """The first statement of a transaction that locks; the other databases know it from the connection."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT_SECONDS}s'")
+
+
+def reason_of(error: Exception) -> str:
+    """What the log says of an error: of what did not fit its kind alone, for drivers show the value, or an address."""
+    cause = getattr(error, "orig", None) or error
+    showing = (IntegrityError, DataError, InterfaceError)
+    # The one guard of G9 here: the rest of a driver's text, where PostgreSQL shows the row, is left too.
+    return type(error).__name__ + ("" if isinstance(error, showing) else f": {str(cause).partition(chr(10))[0]}")
 
 
 def may_retry(error: DBAPIError) -> bool:

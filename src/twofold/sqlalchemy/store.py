@@ -25,6 +25,7 @@ from twofold.sqlalchemy.engines import (
     may_retry,
     must_share,
     own_engine,
+    reason_of,
     set_lock_timeout,
     shared_engine,
 )
@@ -193,10 +194,9 @@ class _Again(Exception):
 def _unavailable(error: Exception) -> TwofoldError:
     """What to tell; the operator is told more. Parameters are hidden, so the text holds no value."""
     logger.error(
-        "The database could not be used (%s: %s). Where this is a lock that was not to be had within %s s, commit or "
+        "The database could not be used (%s). Where this is a lock that was not to be had within %s s, commit or "
         "roll back the request's own changes to the user before the second factor, or use side_table=.",
-        type(error).__name__,
-        getattr(error, "orig", None) or error,
+        reason_of(error),
         LOCK_TIMEOUT_SECONDS,
     )
     return Unavailable()
