@@ -18,12 +18,13 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.util import greenlet_spawn
 
 from twofold import ConfigurationError, Unavailable
+from twofold.sqlalchemy.engines import reason_of
 
 BACKEND = Path(__file__).parent.parent
 DEFAULT_URL = f"sqlite+aiosqlite:///{BACKEND / 'var' / 'twofold.db'}"
 CONNECTIONS = 15  # A worker's at most; all are kept, for to make one takes longer than most requests.
 MIGRATION_MILLISECONDS, LOCK_MILLISECONDS = 60_000, 5_000  # How long SQLite waits for a lock.
-logger = logging.getLogger("uvicorn.error")
+logger = logging.getLogger("app")
 
 
 class Base(DeclarativeBase):
@@ -95,8 +96,7 @@ def _unavailable() -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, OSError) as error:
-        reason = getattr(error, "orig", error)
-        logger.error("The database could not be used (%s: %s).", type(error).__name__, reason)  # noqa: TRY400 - no trace
+        logger.error("The database could not be used (%s).", reason_of(error))  # noqa: TRY400 - no trace
         raise Unavailable from error
 
 

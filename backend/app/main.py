@@ -1,42 +1,48 @@
 """The application, put together; and its start."""
 
 import asyncio
-import logging
+import logging.config
+import os
 import secrets
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import uvicorn
-from fastapi import APIRouter, FastAPI, Request
+from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from sqlalchemy import or_, select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app.database import BACKEND, make_engine, migrate
+from app.logs import RequestLog, configuration
 from app.models.user import User
 from app.routes.auth import auth_routes
+from app.routes.health import Readiness, drained, health
 from app.utils.two_factor_auth import current_session, maintain, make_store, make_two_factor_auth, token_sessions
-from twofold import ConfigurationError, Unavailable
-from twofold.core.sealing import Purpose
+from twofold import ConfigurationError
 from twofold.fastapi import TwoFactor
 from twofold.fastapi.errors import install_problem_details
-from twofold.fastapi.openapi import problems
 from twofold.fastapi.password_limits import PasswordLimits
-from twofold.fastapi.requests import TwofoldRoute
-from twofold.settings import Settings, make_key_file
+from twofold.prometheus import Latency, Metrics
+from twofold.settings import Settings, make_key_file, share_metrics
 
 KEY_FILE = BACKEND / "var" / "encryption.key"
 MAINTENANCE_SECONDS = 3600  # What is overdue goes within an hour.
 FIRST_MAINTENANCE_SECONDS = 300  # At most; workers that start together begin at random moments within.
 LAST_BATCH_SECONDS = 5  # How long the end waits for a batch that has begun.
+LAST_REQUEST_SECONDS = 15  # How long the end waits for requests; with the two others less than platforms wait.
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - of what is made there nobody knows the name
 Pause = Callable[[asyncio.Event, float], Awaitable[None]]
-logger = logging.getLogger("uvicorn.error")
-health = APIRouter(route_class=TwofoldRoute, tags=["Health"])
+logger = logging.getLogger("app")
 
 
 async def until(stopping: asyncio.Event, seconds: float) -> None:
@@ -58,23 +64,27 @@ def create_app(settings: Settings | None = None, *, pause: Pause = until) -> Fas
     settings = settings or Settings.from_environment()
     engine = make_engine(settings.database_url)
     store = make_store(engine)
-    auth = make_two_factor_auth(settings, settings.key_ring(KEY_FILE), store)
+    metrics = Metrics(folder=settings.metrics_folder)
+    auth = make_two_factor_auth(settings, settings.key_ring(KEY_FILE), store, on_event=metrics)
+    metrics.watch_keys(auth)
     limits = PasswordLimits(settings.policy, redis_url=settings.redis_url, clock=auth.clock)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        await migrate(engine)
+        await started(engine)
         stopping = asyncio.Event()
         maintaining = asyncio.create_task(keep_maintained(app, stopping, pause))
-        yield
+        with drained(app.state.readiness, settings.drain_seconds):
+            yield
         stopping.set()
         await asyncio.wait({maintaining}, timeout=LAST_BATCH_SECONDS)
+        await metrics.close()
         await limits.close()
         await store.close()
         await engine.dispose()
 
     # A redirect would be made of the Host header, which the client chooses.
-    app = FastAPI(
+    app = Application(
         title=f"{settings.issuer} accounts",
         description="Sign in with a password and a second factor. Every error is problem details (RFC 9457).",
         version=version("twofold"),
@@ -84,7 +94,7 @@ def create_app(settings: Settings | None = None, *, pause: Pause = until) -> Fas
     )
     two_factor = TwoFactor(auth, current_session=current_session, sessions=token_sessions)
     app.state.settings, app.state.engine, app.state.two_factor = settings, engine, two_factor
-    app.state.password_limits = limits
+    app.state.password_limits, app.state.metrics = limits, metrics
     # On MariaDB it would be two statements more; and on a connection that broke meanwhile, an error that SQLAlchemy
     # does not know for one of the database's, and a connection that nobody gives back.
     by_itself = {} if engine.dialect.name in {"mysql", "mariadb"} else {"isolation_level": "AUTOCOMMIT"}
@@ -93,8 +103,33 @@ def create_app(settings: Settings | None = None, *, pause: Pause = until) -> Fas
     two_factor.install(app, prefix="/api/auth/2fa")
     app.include_router(auth_routes(two_factor), prefix="/api/auth")
     app.include_router(health)
+    app.state.readiness = Readiness(app.state.reader, auth.keys)
+    app.add_middleware(Latency, metrics=metrics)
     _add_middleware(app, settings)
     return app
+
+
+class Application(FastAPI):
+    """FastAPI, with the log of requests around all else: also around what tells of an unexpected error."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Build it once, before the first request."""
+        return RequestLog(super().build_middleware_stack())
+
+
+async def started(engine: AsyncEngine) -> None:
+    """
+    Bring the tables up to date, and tell in one line why not.
+
+    Raises:
+        ConfigurationError: They cannot be.
+    """
+    try:
+        await migrate(engine)
+    except ConfigurationError as error:
+        # Without what led to it, of which the server would write down every word.
+        logger.error("This worker does not start. %s", error)  # noqa: TRY400
+        raise error from None
 
 
 def _add_middleware(app: FastAPI, settings: Settings) -> None:
@@ -104,7 +139,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
             allow_origins=settings.cors_origins,
             allow_methods=["*"],
             allow_headers=["Authorization", "Content-Type", "X-TOTP-Code"],
-            expose_headers=["WWW-Authenticate", "Retry-After", "RateLimit-Policy", "RateLimit"],
+            expose_headers=["WWW-Authenticate", "Retry-After", "RateLimit-Policy", "RateLimit", "X-Request-ID"],
         )
     if settings.trusted_proxies:
         # Outside of all else: who asks is known before anything is looked at.
@@ -121,26 +156,6 @@ async def keep_maintained(app: FastAPI, stopping: asyncio.Event, pause: Pause) -
             # Without a trace: the library and the database's module have told what there is to tell.
             logger.error("Maintenance failed, and will be tried again (%s).", type(error).__name__)  # noqa: TRY400
         await pause(stopping, MAINTENANCE_SECONDS)
-
-
-@health.get("/healthz", summary="The process is alive")
-async def healthz() -> dict[str, str]:
-    """Asks nothing of anybody."""
-    return {"status": "alive"}
-
-
-@health.get("/readyz", summary="Requests can be served", responses=problems(Unavailable))
-async def readyz(request: Request) -> dict[str, str]:
-    """The database answers and the key opens what is sealed, by a sample; otherwise 503."""
-    sample = select(User.id, User.totp_secret).where(User.totp_secret.is_not(None)).limit(1)
-    try:
-        async with request.app.state.engine.connect() as connection:
-            sealed = (await connection.execute(sample)).first()
-    except (SQLAlchemyError, OSError) as error:
-        raise Unavailable from error
-    if sealed:
-        request.app.state.two_factor.auth.keys.open_sealed(sealed.totp_secret, Purpose.TOTP_SECRET, sealed.id)
-    return {"status": "ready"}
 
 
 async def prepare(settings: Settings) -> None:
@@ -183,12 +198,24 @@ def ensure_it_can_listen(settings: Settings) -> None:
         raise ConfigurationError(f"HOST, PORT: cannot listen there ({why}). Choose others.") from error
 
 
+@contextmanager
+def counted_together(settings: Settings) -> Iterator[None]:
+    """A folder in which several workers count, so that whichever is asked tells of all; it goes with them."""
+    if settings.workers == 1:
+        yield
+        return
+    # In memory where there is such a place: a file that is mapped kills its process when the disk is full.
+    shared = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
+    with TemporaryDirectory(prefix="twofold-metrics-", dir=shared) as folder:
+        share_metrics(Path(folder))
+        yield
+
+
 def main() -> None:
     """Start the server, or say in one line why not."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s:     %(message)s")
-    logging.getLogger("alembic").setLevel(logging.WARNING)
     try:
         settings = Settings.from_environment()
+        logging.config.dictConfig(configuration(settings.log_format))
         ensure_it_can_listen(settings)
         asyncio.run(prepare(settings))
         if settings.counts_alone:
@@ -204,6 +231,12 @@ def main() -> None:
         sys.exit(f"Twofold does not start. It needs {where} ({type(error).__name__}).")
     # uvicorn ends in good order and then raises the signal again: being asked to stop is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+    with counted_together(settings):
+        serve(settings)
+
+
+def serve(settings: Settings) -> None:
+    """Serve until asked to stop."""
     uvicorn.run(
         "app.main:create_app",
         factory=True,
@@ -213,6 +246,12 @@ def main() -> None:
         # By default uvicorn believes this machine; the application believes TRUSTED_PROXIES, and nobody else.
         proxy_headers=False,
         server_header=False,
+        log_config=configuration(settings.log_format),
+        # Its lines have paths, with what clients put into them, and addresses; so has what it says of WebSockets, of
+        # which there are none here.
+        access_log=False,
+        ws="none",
+        timeout_graceful_shutdown=LAST_REQUEST_SECONDS,
     )
 
 

@@ -121,6 +121,7 @@ OPEN = {
     "POST /api/auth/login/second-factor",
     "GET /healthz",
     "GET /readyz",
+    "GET /metrics",
 }
 """The routes that ask for no session; whoever adds one says so here."""
 

@@ -50,12 +50,13 @@ def test_how_it_may_be_sent(client: TestClient, method: str):
 
 def test_what_may_be_read(client: TestClient):
     """
-    A script on that origin may read what a refusal demands, how long to wait, and what is left.
+    A script on that origin may read what a refusal demands, how long to wait, what is left, and what to
+    name to the operator.
     """
     answer = client.get("/api/auth/session/none", headers={"Origin": ORIGIN})
 
     exposed = {name.strip().lower() for name in answer.headers["access-control-expose-headers"].split(",")}
-    assert exposed == {"www-authenticate", "retry-after", "ratelimit-policy", "ratelimit"}
+    assert exposed == {"www-authenticate", "retry-after", "ratelimit-policy", "ratelimit", "x-request-id"}
     assert answer.headers["access-control-allow-origin"] == ORIGIN
 
 

@@ -30,6 +30,16 @@ STATUSES = {
 PREFIX = "urn:twofold:problem:"
 
 
+def headers_of(response: Response) -> dict[str, str]:
+    """The headers of an answer, but for the id of its request, which is drawn anew for each."""
+    return {name: value for name, value in response.headers.items() if name != "x-request-id"}
+
+
+def everything(response: Response) -> tuple[object, ...]:
+    """All that an answer says, but for that id."""
+    return response.status_code, response.content, sorted(headers_of(response).items())
+
+
 def assert_private(response: Response) -> None:
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["referrer-policy"] == "no-referrer"

@@ -61,20 +61,28 @@ class Log(logging.Handler):
 
 
 @contextmanager
-def everything_logged() -> Iterator[Log]:
-    """Every logger speaks of everything."""
-    log, root = Log(), logging.getLogger()
+def talkative(handler: logging.Handler) -> Iterator[None]:
+    """Every logger speaks of everything, to this handler."""
+    root = logging.getLogger()
     named = [logger for logger in logging.Logger.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
     before = {logger: (logger.level, logger.disabled, logger.propagate) for logger in [root, *named]}
     for logger in before:
         logger.setLevel(1)
         logger.disabled, logger.propagate = False, True
-    root.addHandler(log)
-    yield log
-    root.removeHandler(log)
+    root.addHandler(handler)
+    yield
+    root.removeHandler(handler)
     for logger, (level, disabled, propagate) in before.items():
         logger.setLevel(level)
         logger.disabled, logger.propagate = disabled, propagate
+
+
+@contextmanager
+def everything_logged() -> Iterator[Log]:
+    """Every logger speaks of everything."""
+    log = Log()
+    with talkative(log):
+        yield log
 
 
 class BrokenClock:
@@ -93,6 +101,7 @@ class Story:
         self.typed: set[str] = {OLD_PASSWORD, NEW_PASSWORD}
         self.shown: set[str] = set()
         self.answers: list[str] = []
+        self.received: list[Response] = []
 
     def __call__(self, method: str, path: str, body: Any = None, *, header: str | None = None) -> Response:
         headers = self.person.bearer if self.person.token else {}
@@ -100,6 +109,7 @@ class Story:
         content = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         answer = self.send(method, path, headers | JSON, content)
         self.answers.append(answer.text)
+        self.received.append(answer)
         told = answer.json() if answer.content else {}
         for name in ("access_token", "sign_in_token", "secret", "otpauth_uri", "qr_code"):
             self.shown |= {told[name]} if name in told else set()

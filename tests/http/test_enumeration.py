@@ -9,7 +9,7 @@ from httpx2 import Response
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from app.models.user import PASSWORDS
-from tests.http.problems import slug_of
+from tests.http.problems import everything, slug_of
 from tests.http.victim import LOGIN, REGISTER
 from tests.http.world import PASSWORD, Person, World
 
@@ -55,11 +55,6 @@ def login(world: World, email: str, password: str = WRONG, **options: Any) -> Re
     """Sign in as the first of all who do."""
     world.forget_wrong_passwords()
     return world.post(LOGIN, json={"email": email, "password": password}, **options)
-
-
-def everything(answer: Response) -> tuple[object, ...]:
-    """All that an answer says."""
-    return answer.status_code, answer.content, sorted(answer.headers.items())
 
 
 def test_a_wrong_password(each_world: World):

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from httpx2 import Response
 
-from tests.http.problems import assert_private, problem_of, slug_of
+from tests.http.problems import assert_private, headers_of, problem_of, slug_of
 from tests.http.victim import FINISH, LOGIN, LOGOUT, REGISTER, SESSION, STATUS
 from tests.http.world import PASSWORD, Person, World
 from twofold.testing.clock import NOON
@@ -54,7 +54,7 @@ def test_an_address_in_use(each_world: World):
     free = each_world.post(REGISTER, json={"email": each_world.stranger(), "password": "another one entirely"})
 
     assert (answer.status_code, answer.json()) == (201, {"email": person.email})
-    assert dict(answer.headers) == dict(free.headers) | {"content-length": answer.headers["content-length"]}
+    assert headers_of(answer) == headers_of(free) | {"content-length": answer.headers["content-length"]}
     assert person.kept() == before
 
 

@@ -22,6 +22,7 @@ from twofold.core.policy import CLOCK_GRACE, ROWS_AT_ONCE
 from twofold.errors import NotSignedIn
 from twofold.fastapi import SignedIn
 from twofold.fastapi.host import CurrentSession
+from twofold.service.ports import EventSink
 from twofold.settings import Settings
 from twofold.sqlalchemy import SqlAlchemyStore
 
@@ -34,9 +35,11 @@ def make_store(engine: AsyncEngine) -> SqlAlchemyStore:
     return SqlAlchemyStore(engine, User)
 
 
-def make_two_factor_auth(settings: Settings, keys: KeyRing, store: SqlAlchemyStore) -> TwoFactorAuth:
+def make_two_factor_auth(
+    settings: Settings, keys: KeyRing, store: SqlAlchemyStore, *, on_event: EventSink | None = None
+) -> TwoFactorAuth:
     """The use cases of the second factor, for this application."""
-    return TwoFactorAuth(issuer=settings.issuer, keys=keys, policy=settings.policy, store=store)
+    return TwoFactorAuth(issuer=settings.issuer, keys=keys, policy=settings.policy, store=store, on_event=on_event)
 
 
 class Token(BaseModel):
