@@ -2,7 +2,6 @@
 
 import asyncio
 import logging.config
-import os
 import secrets
 import signal
 import socket
@@ -10,8 +9,6 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib.metadata import version
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import uvicorn
 from fastapi import FastAPI
@@ -33,6 +30,7 @@ from twofold.fastapi import TwoFactor
 from twofold.fastapi.errors import install_problem_details
 from twofold.fastapi.password_limits import PasswordLimits
 from twofold.prometheus import Latency, Metrics
+from twofold.prometheus.folder import shared_folder
 from twofold.settings import Settings, make_key_file, share_metrics
 
 KEY_FILE = BACKEND / "var" / "encryption.key"
@@ -40,7 +38,7 @@ MAINTENANCE_SECONDS = 3600  # What is overdue goes within an hour.
 FIRST_MAINTENANCE_SECONDS = 300  # At most; workers that start together begin at random moments within.
 LAST_BATCH_SECONDS = 5  # How long the end waits for a batch that has begun.
 LAST_REQUEST_SECONDS = 15  # How long the end waits for requests; with the two others less than platforms wait.
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - of what is made there nobody knows the name
+WORKER_SECONDS = 15  # How long a worker may be silent before it is replaced; on a busy machine it is while it starts.
 Pause = Callable[[asyncio.Event, float], Awaitable[None]]
 logger = logging.getLogger("app")
 
@@ -204,10 +202,8 @@ def counted_together(settings: Settings) -> Iterator[None]:
     if settings.workers == 1:
         yield
         return
-    # In memory where there is such a place: a file that is mapped kills its process when the disk is full.
-    shared = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK) else None
-    with TemporaryDirectory(prefix="twofold-metrics-", dir=shared) as folder:
-        share_metrics(Path(folder))
+    with shared_folder() as folder:
+        share_metrics(folder)
         yield
 
 
@@ -252,6 +248,7 @@ def serve(settings: Settings) -> None:
         access_log=False,
         ws="none",
         timeout_graceful_shutdown=LAST_REQUEST_SECONDS,
+        timeout_worker_healthcheck=WORKER_SECONDS,
     )
 
 
