@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +59,13 @@ class Pair:
             return samples_in(client.get("/metrics").content)
 
 
+def wait_until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     folder, key = tmp_path_factory.mktemp("pair"), Fernet.generate_key().decode()
@@ -73,6 +80,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     command = [sys.executable, "-m", "app.main"]
     with serving(command, ROOT / "backend", environment, log=folder / "log") as process:
         pair = Pair(process, key)
+        wait_until(lambda: process.log.read_text().count("Application startup complete.") >= 2)
         assert len(pair.workers) == 2
         for worker in pair.workers:
             with pair.served_by(worker) as client:
@@ -100,11 +108,9 @@ def test_rows_are_counted_once_for_both(pair: Pair):
     What one worker has counted in the database the other one tells as it is, with the same moment.
     """
     one, other = pair.workers
-    deadline = time.monotonic() + SECONDS
-    while not told(first := pair.scraped_from(one), "twofold_rows_per_key_up"):
-        assert time.monotonic() < deadline
+    wait_until(lambda: told(pair.scraped_from(one), "twofold_rows_per_key_up") == 1)
 
-    second = pair.scraped_from(other)
+    first, second = pair.scraped_from(one), pair.scraped_from(other)
 
     def rows(samples: Samples) -> Samples:
         return {key: value for key, value in samples.items() if key[0].startswith("twofold_rows_per_key")}
@@ -122,10 +128,7 @@ def test_a_worker_that_died(pair: Pair):
         client.get("/healthz")
     before = pair.scraped_from(other)
     os.kill(one, signal.SIGKILL)
-    deadline = time.monotonic() + SECONDS
-    while one in pair.workers or len(pair.workers) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: one not in pair.workers and len(pair.workers) == 2)
     [new] = set(pair.workers) - {other}
     wait_until_it_serves(pair, new)
 
@@ -138,10 +141,7 @@ def test_a_worker_that_died(pair: Pair):
 
 def wait_until_it_serves(pair: Pair, worker: int) -> None:
     """A worker that has just been started opens its file of counts before it serves."""
-    deadline = time.monotonic() + SECONDS
-    while f"Started server process [{worker}]" not in pair.process.log.read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: f"Started server process [{worker}]" in pair.process.log.read_text())
     with pair.served_by(worker) as client:
         assert client.get("/readyz").status_code == 200
 
