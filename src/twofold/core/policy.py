@@ -45,6 +45,21 @@ CLOCK_WITNESSES = 15
 CLOCK_DOUBTED = timedelta(days=30)
 """A clock is so far ahead of those at most: an application that nobody uses for longer is rare, and loses nothing."""
 
+CLOCK_SUSPECT = timedelta(seconds=5)
+"""A difference of two clocks that somebody should look into: NTP keeps hosts within tens of milliseconds (RFC 5905)."""
+
+FEW_BACKUP_CODES = 2
+"""Backup codes left at most where new ones should be made: one to get in with, and one to set up anew with."""
+
+UNFINISHED_SET_UPS, UNFINISHED_ONE_IN = 10, 10
+"""Set-ups without a code that are no sign of trouble: so many, or one in so many users; people change their minds."""
+
+ENROLLMENTS_AT_ONCE = 1000
+"""Enrollments in memory at once while all are looked through: a few megabytes, and few transactions."""
+
+USERS_SHOWN, ROUTES_SHOWN = 5, 12
+"""Users, and routes, that a finding names: enough to begin with, few enough to read."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Policy:

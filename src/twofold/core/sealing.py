@@ -10,8 +10,8 @@ not open, and an operator can count the rows of each key with SQL alone.
 import re
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Hashable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -62,6 +62,15 @@ def key_id_of(sealed: str) -> str:
         return FERNET
     match = re.match(rf"{VERSION}\.([0-9a-f]{{{2 * KEY_ID_BYTES}}})\.", sealed)
     return match[1] if match else UNSEALED
+
+
+@contextmanager
+def reading(purpose: Purpose) -> Iterator[None]:
+    """What opens but cannot be read, as an older version may have left it, is treated as what does not open."""
+    try:
+        yield
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise CannotOpen from ValueError(f"{purpose}: it opens, but is not what belongs there")
 
 
 def user_text(user_id: Hashable) -> str:

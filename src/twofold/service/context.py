@@ -2,8 +2,8 @@
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -13,7 +13,7 @@ from twofold.core.enrollment import Enrollment
 from twofold.core.events import SUCCESS, Event, EventKind
 from twofold.core.factors import Factor
 from twofold.core.policy import Policy
-from twofold.core.sealing import KeyRing, Purpose, Sealed, user_text
+from twofold.core.sealing import KeyRing, Purpose, Sealed, reading, user_text
 from twofold.errors import CannotOpen, TwofoldError
 from twofold.service.ports import Clock, EventSink, Transaction, Transactions, UserId
 
@@ -29,15 +29,6 @@ def token_hash(token: str) -> str:
 def named(user_id: UserId | None) -> str:
     """A user in the log, on one line: whoever chose the id writes no line of his own (OWASP ASVS 5.0, 16.4.1)."""
     return user_text(user_id).encode("unicode_escape").decode()
-
-
-@contextmanager
-def reading(purpose: Purpose) -> Iterator[None]:
-    """What opens but cannot be read, as an older version may have left it, is treated as what does not open."""
-    try:
-        yield
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise CannotOpen from ValueError(f"{purpose}: it opens, but is not what belongs there")
 
 
 @dataclass(frozen=True)

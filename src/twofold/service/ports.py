@@ -12,6 +12,7 @@ from twofold.core.maintenance import Kind, Overdue
 from twofold.core.rotation import Resealed, SealedRow
 from twofold.core.sealing import Purpose
 from twofold.core.sign_in import PendingSignIn
+from twofold.core.survey import FoundEnrollment
 from twofold.core.users import Adoption, ListedUser
 
 T = TypeVar("T")
@@ -156,6 +157,20 @@ class Transaction(Protocol):
 
     def count_elsewhere(self, key_id: str) -> int:
         """How many such rows there are."""
+
+    def clock(self) -> datetime:
+        """The present moment, by the database's own clock."""
+
+    def missing(self) -> Sequence[str]:
+        """What the store needs and the database does not have, each in a sentence; nothing where all is there."""
+
+    def enrollments(self, *, after: UserId | None, at_most: int) -> Sequence[FoundEnrollment]:
+        """
+        Enrollments in which there is anything, in the order of their ids; a row that cannot be read hides no other.
+
+        Args:
+            after: Only those behind this id.
+        """
 
     def reseal(self, rows: Sequence[Resealed]) -> None:
         """

@@ -16,10 +16,10 @@ from twofold.core.enrollment import (
     judge,
 )
 from twofold.core.events import EventKind
-from twofold.core.sealing import Purpose, Sealed
+from twofold.core.sealing import Purpose, Sealed, reading
 from twofold.core.totp import TotpSecret, TypedCode, time_step_at
 from twofold.errors import ClockMovedBack, InvalidCode, Locked, NoSetupPending, NotEnabled
-from twofold.service.context import Scope, logger, named, reading
+from twofold.service.context import Scope, logger, named
 
 Change = Callable[[Enrollment, Accepted], Enrollment]
 """What an accepted proof does to the enrollment, beyond having been accepted."""

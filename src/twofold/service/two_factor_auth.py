@@ -20,6 +20,7 @@ from twofold.core.totp import (
 )
 from twofold.service.backup_codes import BackupCodeCases
 from twofold.service.context import Context
+from twofold.service.doctor import DoctorCases
 from twofold.service.enrollment import EnrollmentCases
 from twofold.service.events import EventCases
 from twofold.service.export import ExportCases
@@ -150,6 +151,11 @@ class TwoFactorAuth:
     def users(self) -> UserCases:
         """What an operator does for users, and sees of them."""
         return UserCases(self._context)
+
+    @property
+    def doctor(self) -> DoctorCases:
+        """What is wrong with the store, and with what is in it."""
+        return DoctorCases(self._context)
 
     @property
     def keys_in_use(self) -> KeyCases:

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from twofold.core.sealing import FERNET, FERNET_PREFIX, KEY_ID_BYTES, SEALED, UNSEALED, VERSION, Purpose
-from twofold.sqlalchemy.tables import MOMENT, Tables
+from twofold.sqlalchemy.tables import ENROLLMENT_COLUMNS, MOMENT, Tables
 
 SWAPPED = tuple((purpose, f"p_{purpose}", f"p_{purpose}_new") for purpose in SEALED)
 """The parameters of a value that is swapped, by its purpose: the old one's and the new one's."""
@@ -58,6 +58,7 @@ class OperatorStatements:
         self.swap: Update = self._swap(bindparam("p_user_id"), None)
         self.swap_many = self._swap_many()
         self._of_users(tables)
+        self._of_enrollments(tables)
 
     def _swap(self, user: ColumnElement[Any], given: FromClause | None) -> Update:
         """The one guard against undoing what happened meanwhile: a new value takes the place of its old one alone."""
@@ -106,6 +107,17 @@ class OperatorStatements:
         self.adoption: Select[Any] = select(
             *(func.coalesce(func.sum(case((each, 1), else_=0)), 0).label(name) for name, each in counts.items())
         ).select_from(joined)
+
+    def _of_enrollments(self, tables: Tables) -> None:
+        """All enrollments in which there is anything; and their ids alone, where a row cannot be read."""
+        rows, key = tables.enrollments, tables.key.label("user_id")
+        anything = or_(rows.c.twofa_enabled.is_(True), *(stored.is_not(None) for stored in self.columns.values()))
+        some: Select[Any] = select(key).where(anything).order_by(tables.key).limit(bindparam("p_at_most"))
+        columns = [rows.c[name] for name in ENROLLMENT_COLUMNS]
+        behind = tables.key > bindparam("p_after")
+        self.first_ids, self.next_ids = some, some.where(behind)
+        self.first_enrollments = some.add_columns(*columns)
+        self.next_enrollments = self.next_ids.add_columns(*columns)
 
 
 def _per_key(stored: Column[Any]) -> Select[Any]:

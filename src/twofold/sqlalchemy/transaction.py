@@ -14,6 +14,7 @@ from twofold.core.sealing import user_text
 from twofold.core.sign_in import PendingSignIn
 from twofold.errors import CannotOpen, UnknownUser
 from twofold.service.ports import UserId
+from twofold.sqlalchemy.examining import ExaminingTransaction
 from twofold.sqlalchemy.operating import OperatorTransaction
 from twofold.sqlalchemy.statements import (
     BEFORE_ALL_EVENTS,
@@ -34,7 +35,7 @@ FIRST_ROW_TRIES = 20
 """How often the first row of a user in the side table is made who is forgotten at the same time."""
 
 
-class SqlTransaction(OperatorTransaction):
+class SqlTransaction(OperatorTransaction, ExaminingTransaction):
     """The port `Transaction` over a connection whose transaction has begun."""
 
     def lock(self, user_id: UserId) -> Enrollment:

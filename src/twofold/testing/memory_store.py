@@ -13,17 +13,22 @@ from twofold.core.factors import Factor
 from twofold.core.maintenance import Kind, Overdue
 from twofold.core.sign_in import PendingSignIn
 from twofold.errors import UnknownUser
-from twofold.service.ports import Transaction, Transactions, UserId
+from twofold.service.ports import Clock, Transaction, Transactions, UserId
 from twofold.testing.memory_tables import OperatorReading, Tables
 
 T = TypeVar("T")
 
 
 class MemoryStore:
-    """Enrollments in memory; one transaction at a time."""
+    """
+    Enrollments in memory; one transaction at a time.
 
-    def __init__(self) -> None:
-        self._tables = Tables()
+    Args:
+        clock: What a database's own clock is elsewhere; this machine's where it is not given.
+    """
+
+    def __init__(self, *, clock: Clock | None = None) -> None:
+        self._tables = Tables() if clock is None else Tables(clock)
         self._lock = threading.RLock()
 
     def add_user(self, user_id: UserId, account: str) -> None:

@@ -6,15 +6,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from twofold.clock import SystemClock
 from twofold.core.assurance import ProvedSession
 from twofold.core.enrollment import Enrollment
 from twofold.core.events import Event
 from twofold.core.rotation import Resealed, SealedRow
 from twofold.core.sealing import SEALED, Purpose, Sealed, key_id_of, user_text
 from twofold.core.sign_in import PendingSignIn
+from twofold.core.survey import FoundEnrollment
 from twofold.core.users import Adoption, ListedUser
 from twofold.errors import UnknownUser
-from twofold.service.ports import UserId
+from twofold.service.ports import Clock, UserId
 
 FIELDS = {
     Purpose.TOTP_SECRET: "totp_secret",
@@ -26,8 +28,14 @@ FIELDS = {
 
 @dataclass
 class Tables:
-    """The tables; what stands in them are values, and never changes."""
+    """
+    The tables; what stands in them are values, and never changes.
 
+    Args:
+        time: Where the store looks for the time.
+    """
+
+    time: Clock = field(default_factory=SystemClock)
     accounts: dict[UserId, str] = field(default_factory=dict)
     enrollments: dict[UserId, Enrollment] = field(default_factory=dict)
     pending: dict[str, PendingSignIn] = field(default_factory=dict)
@@ -38,6 +46,7 @@ class Tables:
     def copy(self) -> "Tables":
         """The tables anew."""
         return Tables(
+            self.time,
             dict(self.accounts),
             dict(self.enrollments),
             dict(self.pending),
@@ -111,6 +120,20 @@ class OperatorReading:
 
     def count_elsewhere(self, key_id: str) -> int:
         return len(self.sealed_elsewhere(key_id, after=None, at_most=len(self._tables.enrollments)))
+
+    def clock(self) -> datetime:
+        return self._tables.time.now()
+
+    def missing(self) -> Sequence[str]:
+        return ()
+
+    def enrollments(self, *, after: UserId | None, at_most: int) -> Sequence[FoundEnrollment]:
+        rows = sorted(self._tables.enrollments.values(), key=_by_id)
+        return [
+            FoundEnrollment(one.user_id, one)
+            for one in rows
+            if (one.enabled or _sealed(one).values) and (after is None or _text(one.user_id) > _text(after))
+        ][:at_most]
 
     def reseal(self, rows: Sequence[Resealed]) -> None:
         for row in rows:

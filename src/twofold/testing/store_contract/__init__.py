@@ -12,6 +12,7 @@ pytest finds the tests by their names; nothing of it is imported here.
 
 from twofold.testing.store_contract.enrollments import EnrollmentPromises
 from twofold.testing.store_contract.events import EventPromises
+from twofold.testing.store_contract.examining import ExaminingPromises
 from twofold.testing.store_contract.handed_out import HandedOutPromises
 from twofold.testing.store_contract.maintenance import MaintenancePromises
 from twofold.testing.store_contract.operator import OperatorPromises
@@ -21,7 +22,13 @@ __all__ = ["StoreContract"]
 
 
 class StoreContract(
-    EnrollmentPromises, EventPromises, HandedOutPromises, MaintenancePromises, OperatorPromises, TransactionPromises
+    EnrollmentPromises,
+    EventPromises,
+    ExaminingPromises,
+    HandedOutPromises,
+    MaintenancePromises,
+    OperatorPromises,
+    TransactionPromises,
 ):
     """
     Every promise of the ports `Store` and `Transaction`, one a method.
