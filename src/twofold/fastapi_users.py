@@ -187,6 +187,8 @@ def two_factor_for(
     sessions = _sessions_of(users, backend, end_all)
     two_factor: TwoFactor[Any] = TwoFactor(auth, current_session=current_session, sessions=sessions)
     two_factor.host.password_routes.append(f"auth:{backend.name}.login")
+    guarded_by_us = (each.get_strategy for each in (*users.authenticator.backends, backend))
+    two_factor.host.strategies += [each for each in guarded_by_us if _doors[each].auth is auth]
     door.host, door.end_all = two_factor.host, end_all
     return two_factor
 

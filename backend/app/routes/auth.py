@@ -28,6 +28,7 @@ from twofold.errors import (
 )
 from twofold.fastapi import TwoFactor
 from twofold.fastapi.cores import on_a_core
+from twofold.fastapi.guards import no_second_factor
 from twofold.fastapi.host import CurrentSession
 from twofold.fastapi.openapi import CODE_REFUSED, problems
 from twofold.fastapi.password_limits import PasswordLimits
@@ -200,6 +201,8 @@ def auth_routes(two_factor: TwoFactor[Token]) -> APIRouter:
 def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
     """Add the routes that show and end sessions."""
     signed_in, told = [Depends(two_factor.signed_in)], problems(NotSignedIn, Unavailable)
+    listed = problems(NotSignedIn, InvalidRequest, Unavailable)
+    ending = [*signed_in, Depends(no_second_factor("it only ends sessions"))]
     Current = Annotated[CurrentSession, Depends(two_factor.host.current)]  # noqa: N806 - a type
     Ours = Annotated[TokenSessions, Depends(token_sessions)]  # noqa: N806 - a type
 
@@ -216,12 +219,7 @@ def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
             expires_at=row.expires_at,
         )
 
-    @router.get(
-        "/sessions",
-        summary="The user's sessions",
-        dependencies=signed_in,
-        responses=problems(NotSignedIn, InvalidRequest, Unavailable),
-    )
+    @router.get("/sessions", summary="The user's sessions", dependencies=signed_in, responses=listed)
     async def sessions(db: Db, row: CurrentRow, cursor: RowId | None = None) -> Sessions:
         """Those that are alive, the newest first."""
         auth = two_factor.auth
@@ -237,7 +235,7 @@ def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
         "/sessions/{id}",
         summary="End one session",
         status_code=204,
-        dependencies=signed_in,
+        dependencies=ending,
         responses=problems(NotSignedIn, InvalidRequest, NotFound, Unavailable),
     )
     async def end_session(ours: Ours, current: Current, id: RowId) -> None:  # noqa: A002 - the name on the wire
@@ -245,7 +243,7 @@ def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
         if not await ours.end_one(current, id):
             raise NotFound
 
-    @router.post("/logout", summary="Sign out", status_code=204, dependencies=signed_in, responses=told)
+    @router.post("/logout", summary="Sign out", status_code=204, dependencies=ending, responses=told)
     async def logout(ours: Ours, current: Current, row: CurrentRow) -> None:
         """Ends this session."""
         await ours.end_one(current, row.id)

@@ -22,6 +22,7 @@ from twofold.core.policy import CLOCK_GRACE, ROWS_AT_ONCE
 from twofold.errors import NotSignedIn
 from twofold.fastapi import SignedIn
 from twofold.fastapi.host import CurrentSession
+from twofold.fastapi.sessions import by_policy
 from twofold.service.ports import EventSink
 from twofold.settings import Settings
 from twofold.sqlalchemy import SqlAlchemyStore
@@ -78,6 +79,8 @@ async def current_session(row: CurrentRow) -> SignedIn:
 
 class TokenSessions:
     """Sessions by opaque bearer tokens, of which the database knows only the hash."""
+
+    idle = life = by_policy
 
     def __init__(self, request: Request) -> None:
         self.request = request

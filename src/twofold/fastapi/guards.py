@@ -1,14 +1,14 @@
-"""What stands before a route: a second factor that is fresh enough."""
+"""What stands before a route: a second factor that is fresh enough, or the word that none is needed."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Depends
 
 from twofold.core.assurance import Assurance
-from twofold.errors import SecondFactorNotSetUp
+from twofold.errors import ConfigurationError, SecondFactorNotSetUp
 from twofold.fastapi.host import CurrentSession, Host
 from twofold.fastapi.requests import totp_header
 
@@ -39,3 +39,33 @@ def second_factor_guard(host: Host, max_age: timedelta, *, if_enabled: bool) -> 
         return current.assurance
 
     return second_factor
+
+
+@dataclass(frozen=True)
+class NoSecondFactor:
+    """
+    A dependency that asks for nothing.
+
+    Args:
+        because: Why.
+    """
+
+    because: str
+
+    async def __call__(self) -> None:
+        """Let everybody pass."""
+
+
+def no_second_factor(because: str) -> NoSecondFactor:
+    """
+    A dependency that stands where a guard would, and asks for nothing: `twofold doctor` says why.
+
+    Args:
+        because: Why this route needs no fresh second factor, or hands out no session by itself.
+
+    Raises:
+        ConfigurationError: It says nothing.
+    """
+    if not because.strip():
+        raise ConfigurationError('no_second_factor: say why: no_second_factor("it ends the session that asks").')
+    return NoSecondFactor(because)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, Field
+from starlette.routing import BaseRoute
 
 from twofold.core.assurance import Assurance, password_assurance
 from twofold.errors import NotSignedIn, SessionsOwed, SignInTokenDead, UnknownUser
@@ -68,7 +69,11 @@ class Host:
         sessions: The host's dependency that starts and ends sessions.
 
     Attributes:
+        current_session: As it was given.
         password_routes: The names of password routes that are not ours, and may raise `SecondFactorNeeded`.
+        own_routes: The routes that we made.
+        sign_ins: Dependencies behind which a session starts by us alone.
+        strategies: Dependencies whose answer starts sessions by us alone, for the route that asks for it itself.
 
     Raises:
         ConfigurationError: Something is missing in *sessions*, or the policy refuses it; the text says what to write.
@@ -79,7 +84,11 @@ class Host:
     ) -> None:
         self.auth = auth
         self.sessions = sessions
+        self.current_session = current_session
         self.password_routes: list[str] = []
+        self.own_routes: list[BaseRoute] = []
+        self.sign_ins: list[Callable[..., Any]] = []
+        self.strategies: list[Callable[..., Any]] = []
         answer = answer_type(class_of(sessions, auth.policy))
         status = {"status": (Literal["signed_in"], "signed_in"), "backup_codes_remaining": (int, 0)}
         codes = {"enabled": (bool, True), "backup_codes": (list[str] | None, Field(default=None, repr=False))}

@@ -80,14 +80,15 @@ def json_body(model: type[BaseModel]) -> dict[str, Any]:
 
 def body_model_of(dependant: Dependant) -> type[BaseModel] | None:
     """The model of the body that one of a route's dependencies reads, if one does."""
-    models = (getattr(each.call, "model", None) for each in _all(dependant))
+    models = (getattr(each.call, "model", None) for each in all_of(dependant))
     return next((model for model in models if isinstance(model, type) and issubclass(model, BaseModel)), None)
 
 
-def _all(dependant: Dependant) -> Iterator[Dependant]:
+def all_of(dependant: Dependant) -> Iterator[Dependant]:
+    """A dependency, and all below it."""
     yield dependant
     for below in dependant.dependencies:
-        yield from _all(below)
+        yield from all_of(below)
 
 
 def install_schemas(app: FastAPI) -> None:

@@ -82,6 +82,15 @@ class PasswordLimits:
 
             self._shared = SharedCounts(redis_url, self.clock, timeout=redis_timeout)
 
+    @property
+    def are_shared(self) -> bool:
+        """Whether all workers count together."""
+        return self._shared is not None
+
+    async def are_in_reach(self) -> bool:
+        """Whether the counts answer."""
+        return self._shared is None or await self._shared.answers()
+
     async def close(self) -> None:
         """Close what is open towards Redis."""
         if self._shared is not None:

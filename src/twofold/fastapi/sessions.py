@@ -69,7 +69,12 @@ class CheckedPassword:
 
 
 class Sessions(Protocol[Answer_co]):
-    """The host's class; nothing to inherit. Its `__init__` parameters are dependencies, its methods may be async."""
+    """
+    The host's class; nothing to inherit. Its `__init__` parameters are dependencies, its methods may be async.
+
+    It may say how long its sessions live, which `twofold doctor` compares with the policy: *idle* without a request,
+    and *life* in all, each a `timedelta`, or `by_policy` where it asks the policy itself.
+    """
 
     def start(self, user_id: Any, assurance: Assurance) -> "SignedIn[Answer_co] | Awaitable[SignedIn[Answer_co]]":
         """Start a session and name it: a `SignedIn`. May refuse (a user made inactive meanwhile) by raising."""
@@ -93,6 +98,38 @@ class SessionsStay:
 
     def __call__(self, user_id: Any) -> None:
         """End nothing."""
+
+
+@dataclass(frozen=True)
+class ByPolicy:
+    """How long sessions live whose host looks it up in the policy."""
+
+
+by_policy = ByPolicy()
+"""For a class whose sessions live as long as the policy says: `idle = life = by_policy`."""
+
+
+def lives_of(kind: Any, policy: Policy) -> tuple[timedelta | None, timedelta | None]:
+    """
+    How long the sessions of a host's class live, without a request and in all, as far as it says.
+
+    Raises:
+        ConfigurationError: It says something that is no length of time.
+    """
+    told = {"idle": policy.session_idle, "life": policy.session_life}
+    idle, life = (_life_of(kind, name, most) for name, most in told.items())
+    # A token that nobody can end lies idle for as long as it lives.
+    known = kind.end_all.at_most if isinstance(kind.end_all, SessionsStay) else None
+    return known if idle is None else idle, known if life is None else life
+
+
+def _life_of(kind: Any, name: str, most: timedelta) -> timedelta | None:
+    said: Any = getattr(kind, name, None)
+    if isinstance(said, ByPolicy):
+        return most
+    if said is None or isinstance(said, timedelta):
+        return said
+    raise ConfigurationError(f"sessions={_name_of(kind)}: write {name} = timedelta(...), or {name} = by_policy.")
 
 
 cannot_end_sessions = SessionsStay("cannot_end_sessions")

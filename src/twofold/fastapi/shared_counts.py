@@ -2,6 +2,7 @@
 
 import logging
 from asyncio import Semaphore
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from twofold.errors import ConfigurationError
@@ -92,6 +93,12 @@ class SharedCounts:
             # By the error's name: its text may hold the address, and more.
             logger.error("The counts of wrong passwords in Redis are out of reach (%s).", type(error).__name__)
         self._failed_at = self._clock.now()
+
+    async def answers(self) -> bool:
+        """Whether Redis does; nothing is counted."""
+        with suppress(Exception):  # what stands on its port may answer anything
+            return bool(await self._storage.check())
+        return False
 
     async def close(self) -> None:
         """Close all connections."""

@@ -1,6 +1,6 @@
 """`TwoFactor`: the one object of a host, with all that its application mounts and asks for."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
 from typing import Annotated, Any, Generic
 
@@ -74,6 +74,7 @@ class TwoFactor(Generic[Answer]):
         proved = self.require_second_factor(max_age=life, if_enabled=True)
         add_event_routes(router, self.host, proved)
         add_export_routes(router, self.host, proved)
+        self.host.own_routes += router.routes
         app.include_router(router, prefix=prefix)
         app.state.twofold = self  # where the command line finds it
         install_errors(app)
@@ -126,6 +127,11 @@ class TwoFactor(Generic[Answer]):
             guard = second_factor_guard(self.host, timedelta(seconds=seconds), if_enabled=if_enabled)
             self._guards[seconds, if_enabled] = guard
         return self._guards[seconds, if_enabled]
+
+    @property
+    def guards(self) -> Collection[Guard]:
+        """Every dependency that `require_second_factor` gave."""
+        return self._guards.values()
 
 
 def _signed_in(host: Host) -> Callable[..., Awaitable[SignedIn[Any]]]:

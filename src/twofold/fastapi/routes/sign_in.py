@@ -70,6 +70,7 @@ def sign_in_routes(host: Host, check_password: Callable[..., Any] | None, path: 
     if check_password is not None:
         _add_first_step(router, host, check_password, path)
     _add_second_step(router, host, path)
+    host.own_routes += router.routes
     return router
 
 
@@ -98,6 +99,7 @@ def sign_in_dependency(host: Host, check_password: Callable[..., Any]) -> Callab
             return second_factor_required(begun)
         return await _signed_in(host, sessions, begun)
 
+    host.sign_ins.append(sign_in)
     return sign_in
 
 

@@ -1,0 +1,176 @@
+"""What stands before each route of an application: every route, those of routers and mounted applications too."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import get_dependant
+from fastapi.routing import RouteContext, iter_route_contexts
+from fastapi.security.base import SecurityBase
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Host, Mount, Router
+from starlette.staticfiles import StaticFiles
+
+from twofold.fastapi.guards import NoSecondFactor
+from twofold.fastapi.openapi import all_of
+from twofold.fastapi.requests import SAFE_METHODS
+from twofold.fastapi.two_factor import TwoFactor
+
+
+class Before(StrEnum):
+    """What stands before a route."""
+
+    OURS = "ours"
+    GUARD = "guard"
+    SIGN_IN = "sign_in"
+    NOTHING = "nothing"
+    UNSEEN = "unseen"
+
+
+@dataclass(frozen=True)
+class SeenRoute:
+    """
+    One route.
+
+    Args:
+        path: As it is asked for, with the prefixes of all that it is in.
+        route: What FastAPI knows of it.
+        before: What stands before it.
+    """
+
+    path: str
+    route: RouteContext
+    before: Before
+
+    def __str__(self) -> str:
+        other = "MOUNT" if isinstance(self.route.original_route, Mount | Host) else "WEBSOCKET"
+        return " ".join([",".join(sorted(self.methods - {"HEAD"})) or other, self.path])
+
+    @cached_property
+    def methods(self) -> set[str]:
+        """How it may be asked; nothing for a websocket."""
+        return self.route.methods or set()
+
+    @property
+    def writes(self) -> bool:
+        """Whether it may change something."""
+        return not self.methods or bool(self.methods - SAFE_METHODS)
+
+    @property
+    def dependants(self) -> Sequence[Dependant]:
+        """Its dependencies, and theirs."""
+        dependant = dependant_of(self.route)
+        return [] if dependant is None else list(all_of(dependant))
+
+    @property
+    def why_not(self) -> str | None:
+        """Why it needs no second factor, where the host says so."""
+        said = (each.call.because for each in self.dependants if isinstance(each.call, NoSecondFactor))
+        return next(said, None)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """
+    An application, looked through.
+
+    Args:
+        applications: The application, and those that are mounted in it.
+        overridden: How many dependencies of this second factor something else stands in for.
+    """
+
+    routes: Sequence[SeenRoute]
+    applications: Sequence[Starlette]
+    overridden: int
+
+
+def seen(app: Starlette, two_factor: TwoFactor[Any]) -> Seen:
+    """Every route of an application, by what this second factor has before it."""
+    classes, applications = _Classes(two_factor), [app]
+    routes = [SeenRoute(path, route, classes.of(route)) for path, route in _walked(app.routes, "", applications)]
+    overrides = [call for each in applications for call in getattr(each, "dependency_overrides", {})]
+    return Seen(routes, applications, len(classes.ours & _ids(overrides)))
+
+
+def _walked(
+    routes: Sequence[BaseRoute], prefix: str, applications: list[Starlette]
+) -> Iterator[tuple[str, RouteContext]]:
+    for route in iter_route_contexts(routes):
+        path = prefix + (route.path or "")
+        if not isinstance(route.original_route, Mount | Host):
+            yield path, route
+            continue
+        inner = _inner(route.app)
+        if isinstance(inner, Starlette):
+            if any(inner is one for one in applications):
+                continue  # mounted in itself, or twice
+            applications.append(inner)
+        if isinstance(inner, Starlette | Router):
+            yield from _walked(inner.routes, path, applications)
+        elif not isinstance(inner, StaticFiles):
+            yield path, route
+
+
+def _inner(app: Any) -> Any:
+    """What middlewares stand around, as far as they keep it where Starlette's do."""
+    while not isinstance(app, Starlette | Router) and hasattr(app, "app"):
+        app = app.app
+    return app
+
+
+def dependant_of(route: RouteContext) -> Dependant | None:
+    """What a route depends on, as far as FastAPI knows."""
+    found = getattr(route, "dependant", None)
+    return found if isinstance(found, Dependant) else None
+
+
+class _Classes:
+    """Which dependencies say what, by their identity: those of another `TwoFactor` are not taken for ours."""
+
+    def __init__(self, two_factor: TwoFactor[Any]) -> None:
+        host = two_factor.host
+        self._own = _ids(host.own_routes)
+        self._sign_ins = _ids(host.sign_ins)
+        self._strategies = _ids(host.strategies)
+        self._guards = _ids(two_factor.guards)
+        sessions = _ids((host.caller, host.current, two_factor.signed_in, two_factor.assurance))
+        self._signed_in = sessions | _ids(_identifying(host.current_session))
+        self.ours = self._guards | self._sign_ins | sessions
+
+    def of(self, route: RouteContext) -> Before:
+        """What stands before *route*."""
+        dependant = dependant_of(route)
+        if id(route.original_route) in self._own:
+            return Before.OURS
+        if dependant is None:
+            return Before.UNSEEN
+        calls = _ids(each.call for each in all_of(dependant))
+        # A strategy that stands below another dependency only reads who is signed in.
+        if calls & self._sign_ins or _ids(each.call for each in dependant.dependencies) & self._strategies:
+            return Before.OURS
+        if calls & self._guards:
+            return Before.GUARD
+        return Before.SIGN_IN if calls & self._signed_in else Before.NOTHING
+
+
+def _ids(things: Iterable[object]) -> set[int]:
+    return {id(thing) for thing in things}
+
+
+def _identifying(current_session: Callable[..., Any]) -> list[object]:
+    """
+    The host's dependencies that say who asks: its *current_session*, and those below it that read a token or a cookie.
+
+    A connection to the database stands below it, too, and says nothing.
+    """
+    found = all_of(get_dependant(path="", call=current_session))
+    return [current_session, *(each.call for each in found if any(map(_reads_a_token, all_of(each))))]
+
+
+def _reads_a_token(dependant: Dependant) -> bool:
+    call: Any = dependant.call
+    headers = {field.alias.lower() for field in dependant.header_params}
+    return isinstance(call, SecurityBase) or bool(dependant.cookie_params) or "authorization" in headers

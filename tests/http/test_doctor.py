@@ -1,0 +1,140 @@
+"""What the doctor finds out about an application beside its routes: CORS, sessions and limits."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from tests.http.examined import Examined, Sessions, examined_app
+from twofold import PCI_DSS, RECOMMENDED
+from twofold.core.diagnosis import Check, Light
+from twofold.core.policy import Policy
+from twofold.fastapi.password_limits import PasswordLimits
+from twofold.fastapi.sessions import by_policy, cannot_end_sessions, tokens_expire
+
+
+@pytest.fixture
+def world() -> Examined:
+    return examined_app()
+
+
+ALL = ["WWW-Authenticate", "Retry-After"]
+CORS: dict[str, tuple[dict[str, Any], Light]] = {
+    "whole": ({"allow_headers": ["X-TOTP-Code"], "expose_headers": ALL}, Light.GREEN),
+    "in-other-letters": (
+        {"allow_headers": ["x-totp-code"], "expose_headers": ["www-authenticate, RETRY-AFTER"]},
+        Light.GREEN,
+    ),
+    "stars": ({"allow_headers": ["*"], "expose_headers": ["*"]}, Light.GREEN),
+    "without-the-header": ({"allow_headers": ["Authorization"], "expose_headers": ALL}, Light.RED),
+    "with-nothing": ({}, Light.RED),
+    "unread": ({"allow_headers": ["*"], "expose_headers": ["Retry-After"]}, Light.AMBER),
+    "a-star-with-credentials": (
+        {"allow_headers": ["*"], "expose_headers": ["*"], "allow_credentials": True},
+        Light.AMBER,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CORS)
+def test_cors_lets_the_header_through(world, case):
+    """
+    CORS that does not allow `X-TOTP-Code` is red, one that hides what is asked for amber; without CORS there is one
+    origin.
+    """
+    options, light = CORS[case]
+    before = world.found(Check.CORS).light
+    world.app.add_middleware(CORSMiddleware, allow_origins=["https://app.example"], **options)
+
+    assert (before, world.found(Check.CORS).light) == (Light.GREEN, light)
+
+
+def test_the_cors_of_a_mounted_application_counts(world):
+    """
+    A mounted application's CORS is looked at too, and one that its author derived.
+    """
+
+    class OurCors(CORSMiddleware): ...
+
+    inner = FastAPI(openapi_url=None)
+    inner.add_middleware(OurCors, allow_origins=["https://app.example"])
+    world.app.mount("/inner", inner)
+
+    assert world.found(Check.CORS).light is Light.RED
+
+
+def sessions_with(**attributes: Any) -> type:
+    return type("Sessions", (Sessions,), attributes)
+
+
+AN_HOUR, A_DAY = timedelta(minutes=60), timedelta(hours=24)
+LIVES: dict[str, tuple[dict[str, Any], Policy, Light]] = {
+    "not-said": ({}, RECOMMENDED, Light.GREEN),
+    "not-said-in-pci-dss": ({}, PCI_DSS, Light.AMBER),
+    "by-policy": ({"idle": by_policy, "life": by_policy}, PCI_DSS, Light.GREEN),
+    "an-hour-idle-in-pci-dss": ({"idle": AN_HOUR, "life": A_DAY}, PCI_DSS, Light.RED),
+    "a-short-token": ({"end_all": tokens_expire(minutes=15)}, RECOMMENDED, Light.GREEN),
+    "a-token-for-a-week": ({"end_all": tokens_expire(minutes=7 * 24 * 60)}, RECOMMENDED, Light.RED),
+    "no-length": ({"idle": 3600}, RECOMMENDED, Light.RED),
+}
+
+
+@pytest.mark.parametrize("case", LIVES)
+def test_how_long_sessions_live_is_compared_with_the_policy(case):
+    """
+    A class may say how long its sessions live, and is compared with the profile; what it says wrongly is red.
+    """
+    attributes, policy, light = LIVES[case]
+
+    assert examined_app(sessions_with(**attributes), policy).found(Check.SESSIONS).light is light
+
+
+def test_sessions_that_stay_are_found():
+    """
+    A host that has opted out of ending its sessions is told so.
+    """
+    found = examined_app(sessions_with(end_all=staticmethod(cannot_end_sessions))).found(Check.END_ALL)
+
+    assert found.light is Light.AMBER
+    assert found.found.startswith("end_all = cannot_end_sessions")
+
+
+def test_limits_are_found_in_the_state(world):
+    """
+    `PasswordLimits` in the application's state are found under whatever name; four workers need Redis.
+    """
+    before = world.found(Check.PASSWORD_LIMITS, workers=4).light
+    world.app.state.anything = PasswordLimits(RECOMMENDED)
+    lights = [world.found(Check.PASSWORD_LIMITS, workers=workers).light for workers in (1, 4)]
+
+    assert [before, *lights] == [Light.AMBER, Light.GREEN, Light.RED]
+
+
+def test_redis_is_asked(world, redis):
+    """
+    With Redis four workers count together; where it does not answer that is said.
+    """
+    world.app.state.limits = PasswordLimits(RECOMMENDED, redis_url=redis.url)
+    there = world.found(Check.PASSWORD_LIMITS, workers=4).light
+    world.app.state.limits = PasswordLimits(RECOMMENDED, redis_url="redis://127.0.0.1:1")
+    away = [world.found(Check.PASSWORD_LIMITS, workers=workers).light for workers in (1, 4)]
+
+    assert (there, away) == (Light.GREEN, [Light.AMBER, Light.RED])
+
+
+def test_a_check_that_fails_is_red_and_the_others_go_on(world):
+    """
+    Whatever an application makes of being looked at, that check is red, and the others are there; its words are not.
+    """
+
+    class Breaks(CORSMiddleware):
+        def __init__(self, *_: Any, **__: Any) -> None:
+            raise RuntimeError("a secret")
+
+    world.app.add_middleware(Breaks)
+    found = world.findings()
+
+    assert (found[Check.CORS].light, found[Check.CORS].found) == (Light.RED, "not looked at: RuntimeError")
+    assert len(found) == 6
