@@ -18,6 +18,7 @@ from twofold.errors import ConfigurationError
 
 T = TypeVar("T")
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+MOST_WORKERS = 256
 LOG_FORMATS = {"json": "json", "text": "text"}
 DRAIN_SECONDS = 5
 """In production: a proxy that asks every second or two has noticed by then."""
@@ -84,7 +85,7 @@ class Settings:
             host=reader.host("HOST"),
             port=reader.number("PORT", 8000, 65_535),
             database_url=reader.database_url("DATABASE_URL"),
-            workers=reader.number("WEB_CONCURRENCY", 1, 256),
+            workers=reader.number("WEB_CONCURRENCY", 1, MOST_WORKERS),
             encryption_key=reader.keys("ENCRYPTION_KEY"),
             read_fernet=reader.flag("TWOFA_READ_FERNET"),
             issuer=reader.issuer("TWOFA_ISSUER"),
@@ -157,6 +158,19 @@ def key_ring(environment: Mapping[str, str] | None = None) -> KeyRing:
     keys, read_fernet = reader.entries("ENCRYPTION_KEY"), reader.flag("TWOFA_READ_FERNET")
     reader.finish()
     return KeyRing(keys, read_fernet=read_fernet)
+
+
+def workers(environment: Mapping[str, str] | None = None) -> int:
+    """
+    How many processes serve the application on this host, by `WEB_CONCURRENCY`.
+
+    Raises:
+        ConfigurationError: It is no number.
+    """
+    reader = _Reader(os.environ if environment is None else environment)
+    number = reader.number("WEB_CONCURRENCY", 1, MOST_WORKERS)
+    reader.finish()
+    return number
 
 
 class _Reader:

@@ -2,11 +2,12 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from traceback import extract_tb
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -29,6 +30,10 @@ AppOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")]
+
+
+class ApplicationRefuses(ConfigurationError):
+    """An application that is there, and cannot be built as it is set; the text says what to change."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,11 @@ class Application:
 
     def use(self, use_case: Callable[[TwoFactorAuth], T]) -> T:
         """One use case, over whichever engine."""
-        return self._runner.run(self.auth.run(use_case))
+        return self.run(self.auth.run(use_case))
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """What has to run on an event loop, on that of the use cases."""
+        return self._runner.run(work)
 
 
 @contextmanager
@@ -66,6 +75,7 @@ def opened(ctx: typer.Context, named: str | None) -> Iterator[Application]:
 
     Raises:
         ConfigurationError: None was named, or it cannot be loaded.
+        ApplicationRefuses: It was found, and is put together wrongly.
     """
     name = named or ctx.ensure_object(Options).app
     if not name:
@@ -94,9 +104,11 @@ def _loaded(name: str) -> Any:  # noqa: ANN401 - whatever the host has
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
-        found: Any = import_module(module)
-    except ModuleNotFoundError as error:
-        if not f"{module}.".startswith(f"{error.name}."):
+        with _built(name):
+            found: Any = import_module(module)
+    except ApplicationRefuses as error:
+        cause = error.__cause__
+        if not isinstance(cause, ModuleNotFoundError) or not f"{module}.".startswith(f"{cause.name}."):
             raise
         raise ConfigurationError(f"--app: there is no module {module} here.") from error
     for part in path.split("."):
@@ -106,9 +118,28 @@ def _loaded(name: str) -> Any:  # noqa: ANN401 - whatever the host has
     return found
 
 
+@contextmanager
+def _built(name: str) -> Iterator[None]:
+    """Whatever an application raises while it is built: our own in its words, all else by its name and place."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise ApplicationRefuses(str(error)) from error
+    except Exception as error:
+        frames = [(Path(frame.filename), frame.lineno) for frame in extract_tb(error.__traceback__)]
+        # Where the host's own files are, as far as they are here: what they call lies elsewhere.
+        own = [
+            frame for frame in frames if frame[0].is_relative_to(Path.cwd()) and "site-packages" not in frame[0].parts
+        ]
+        path, line = (own or frames)[-1]
+        text = f"{name} raised {type(error).__name__} while it was built, in {path.name}, line {line}."
+        raise ApplicationRefuses(text) from error
+
+
 def _parts_of(found: Any, name: str) -> tuple[FastAPI | None, TwoFactor[Any] | None, TwoFactorAuth]:  # noqa: ANN401
     if not isinstance(found, FastAPI | TwoFactor | TwoFactorAuth) and callable(found):
-        found = found()
+        with _built(name):
+            found = found()
     if isinstance(found, FastAPI):
         two_factor = getattr(found.state, "twofold", None)
         if two_factor is None:
