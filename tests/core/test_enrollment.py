@@ -598,3 +598,64 @@ def test_a_refusal_says_nothing_of_what_was_typed():
 
     assert len(refusals) == 3
     assert [refusal for refusal in refusals if code().text in str(refusal)] == []
+
+
+WEAK_SECRET = TotpSecret("JBSWY3DPEHPK3PXP", from_elsewhere=True)
+
+
+def weak_proof(steps_away: int = 0) -> TotpProof:
+    return TotpProof(TypedCode(WEAK_SECRET.code_at(TimeStep(STEP + steps_away))), WEAK_SECRET)
+
+
+def test_the_first_accepted_code_of_a_weak_secret_is_the_last():
+    """
+    NIST SP 800-63B-4, 3.1.4.1: a key of fewer than 112 bits signs in once more; in the same row it is gone.
+    """
+    judgement = judge(LIVE, weak_proof(), at=NOON, policy=RECOMMENDED)
+
+    assert judgement.accepted
+    assert replace(LIVE, totp_secret=None, last_step=STEP) == judgement.enrollment
+
+
+@pytest.mark.parametrize("policy", [RECOMMENDED, PCI_DSS])
+def test_a_wrong_code_leaves_a_weak_secret_where_it_is(policy):
+    """
+    Only a code that is accepted spends a weak secret: nobody takes it away by guessing; the guess is counted.
+    """
+    judgement = judge(LIVE, TotpProof(WRONG.code, WEAK_SECRET), at=NOON, policy=policy)
+
+    assert LIVE.totp_secret == judgement.enrollment.totp_secret
+    assert failures(judgement.enrollment, policy=policy) == 1
+
+
+def test_an_old_code_leaves_a_weak_secret_where_it_is():
+    """
+    A step that was claimed before is refused for a weak secret too, and does not spend it.
+    """
+    judgement = judge(replace(LIVE, last_step=STEP), weak_proof(), at=NOON, policy=RECOMMENDED)
+
+    assert isinstance(judgement.verdict, CodeAlreadyUsed)
+    assert replace(LIVE, last_step=STEP) == judgement.enrollment
+
+
+def test_a_backup_code_leaves_a_weak_secret_where_it_is():
+    """
+    Whoever signs in with a backup code has not used the weak secret yet.
+    """
+    judgement = judge(LIVE, backup_proof(), at=NOON, policy=RECOMMENDED)
+
+    assert judgement.accepted
+    assert LIVE.totp_secret == judgement.enrollment.totp_secret
+
+
+def test_a_strong_secret_stays():
+    """
+    A secret of 112 bits and more stays live after its code was accepted, whoever made it.
+    """
+    strong = TotpSecret("JBSWY3DPEHPK3PXPJBSWY3D", from_elsewhere=True)
+    proof = TotpProof(TypedCode(strong.code_at(STEP)), strong)
+
+    judgement = judge(LIVE, proof, at=NOON, policy=RECOMMENDED)
+
+    assert judgement.accepted
+    assert LIVE.totp_secret == judgement.enrollment.totp_secret

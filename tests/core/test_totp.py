@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from twofold.core.policy import MAX_LABEL_CHARACTERS, RECOMMENDED
 from twofold.core.totp import (
+    DIGESTS,
     TimeStep,
     TotpSecret,
     TypedCode,
@@ -198,7 +199,17 @@ def test_a_bare_secret_of_an_older_version_is_read(stored):
 
 
 @pytest.mark.parametrize(
-    "parameters", [("",), ("A" * 22,), ("A" * 31 + "0",), ("a" * 32,), ("A" * 31 + "=",), (SECRET.base32, "MD5")]
+    "parameters",
+    [
+        ("",),
+        ("A" * 16,),
+        ("A" * 21,),
+        ("A" * 22,),
+        ("A" * 31 + "0",),
+        ("a" * 32,),
+        ("A" * 31 + "=",),
+        (SECRET.base32, "MD5"),
+    ],
 )
 def test_what_is_no_secret_is_refused(parameters):
     """
@@ -208,6 +219,81 @@ def test_what_is_no_secret_is_refused(parameters):
         TotpSecret(*parameters)
 
     assert not parameters[0] or parameters[0] not in str(refusal.value)
+
+
+@pytest.mark.parametrize("vector", HOTP["vectors"])
+def test_codes_of_our_own_hotp_are_those_of_rfc_4226(vector):
+    """
+    The few lines that compute the codes of weak secrets give the HOTP values of RFC 4226, appendix D.
+    """
+    secret = shared(HOTP["secret"], algorithm=HOTP["algorithm"], digits=HOTP["digits"])
+
+    assert vector["code"] == secret._hotp_of_weak(vector["counter"])
+
+
+@pytest.mark.parametrize("algorithm", TOTP["secrets"])
+@pytest.mark.parametrize("vector", TOTP["vectors"], ids=lambda vector: str(vector["unix_time"]))
+def test_codes_of_our_own_hotp_are_those_of_rfc_6238(vector, algorithm):
+    """
+    And those of RFC 6238, appendix B, for each algorithm.
+    """
+    secret = shared(TOTP["secrets"][algorithm], algorithm=algorithm, digits=TOTP["digits"], period=TOTP["period"])
+
+    assert vector[algorithm] == secret._hotp_of_weak(TimeStep(int(vector["time_step"], 16)))
+
+
+@given(
+    key=st.binary(min_size=10, max_size=13),
+    step=st.integers(0, 2**40),
+    algorithm=st.sampled_from(["SHA1", "SHA256", "SHA512"]),
+    digits=st.integers(6, 8),
+)
+def test_codes_of_weak_secrets_are_those_of_pyotp(key, step, algorithm, digits):
+    """
+    A weak secret shows the codes that pyotp computes where it is told not to look at the length.
+    """
+
+    class Lenient(pyotp.HOTP):
+        min_secret_length_bits = 80
+
+    secret = TotpSecret(b32encode(key).decode().rstrip("="), algorithm, digits, from_elsewhere=True)
+    theirs = Lenient(secret.base32, digits=digits, digest=DIGESTS[algorithm])
+
+    assert secret.is_weak
+    assert theirs.at(step) == secret.code_at(step)
+
+
+@pytest.mark.parametrize("length", [16, 18, 20, 21, 23, 24])
+def test_a_secret_from_elsewhere_may_be_weak(length):
+    """
+    From 80 bits on a secret that another application made is taken; it is weak below 112 bits.
+    """
+    secret = TotpSecret("A" * length, from_elsewhere=True)
+
+    assert (length < 23) == secret.is_weak
+    assert secret == TotpSecret.from_bytes(secret.to_bytes(), from_elsewhere=True)
+
+
+@pytest.mark.parametrize("stored", [b"JBSWY3DPEHPK3PXP", b'{"s":"JBSWY3DPEHPK3PXP","a":"SHA1","d":6,"p":30}'])
+def test_a_weak_secret_is_read_only_as_one_from_elsewhere(stored):
+    """
+    A stored secret of 80 bits is a weak one where it may come from elsewhere, and none at all anywhere else.
+    """
+    read = TotpSecret.from_bytes(stored, from_elsewhere=True)
+    with pytest.raises(ValueError, match="at least 112 bits"):
+        TotpSecret.from_bytes(stored)
+
+    assert read.is_weak
+    assert (read.algorithm, read.digits, read.period) == ("SHA1", 6, 30)
+
+
+@pytest.mark.parametrize("length", [15, 17, 19, 22, 25, 27])
+def test_what_no_bytes_have_is_no_secret(length):
+    """
+    RFC 4648, section 6: so many characters of base32 are no whole bytes; fewer than 80 bits are no secret.
+    """
+    with pytest.raises(ValueError, match="base32"):
+        TotpSecret("A" * length, from_elsewhere=True)
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,18 @@ def test_all_apps_show_the_same(moment, tmp_path):
     assert {secret.code_at(int(moment.timestamp()) // 30)} == shown
 
 
+@pytest.mark.parametrize("length", [16, 18, 20, 21])
+def test_a_weak_secret_shows_what_the_apps_show(length, tmp_path):
+    """Of a secret that pyotp refuses, made by an older application, KeePassXC, oathtool and the core show the same."""
+    secret = TotpSecret("JBSWY3DPEHPK3PXPJBSWY"[:length], from_elsewhere=True)
+    phone = KeePassXC(tmp_path, otpauth_uri(secret, issuer="Twofold", account="ann@example.com"))
+    moment = datetime(2030, 1, 1, 12, tzinfo=UTC)
+
+    shown = {phone.code(moment), code_of_oathtool(secret.base32, moment)}
+
+    assert {secret.code_at(int(moment.timestamp()) // 30)} == shown
+
+
 def label_of(uri: str) -> tuple[str, str, str]:
     """Issuer and account as an app reads them from the text, and the issuer's second place."""
     parts = urlsplit(uri)

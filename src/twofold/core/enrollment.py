@@ -179,6 +179,9 @@ def judge(enrollment: Enrollment, proof: Proof, *, at: datetime, policy: Policy)
     succeeded = replace(enrollment, attempts=enrollment.attempts.succeeded(proof.factor, policy))
     if verdict.step is not None:
         succeeded = replace(succeeded, last_step=verdict.step)
+    # The one guard against a weak secret: the first code of it that is accepted is the last.
+    if isinstance(proof, TotpProof) and proof.secret.is_weak:
+        succeeded = replace(succeeded, totp_secret=None)
     return _judgement(succeeded, proof, verdict, at)
 
 

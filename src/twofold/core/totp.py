@@ -6,8 +6,8 @@ import json
 import math
 import re
 import secrets
-from base64 import b32encode
-from dataclasses import dataclass, field
+from base64 import b32decode, b32encode
+from dataclasses import InitVar, dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, NewType
@@ -24,6 +24,8 @@ TimeStep = NewType("TimeStep", int)
 
 
 LEAST_CHARACTERS = 23  # of base32: 112 bits (NIST SP 800-63B-4, 3.1.4.1).
+LEAST_CHARACTERS_OF_WEAK = 16  # of base32: 80 bits, what older applications and authenticator apps made.
+ODD_LENGTHS = {1, 3, 6}  # modulo 8: no number of bytes has so many characters of base32 (RFC 4648, section 6).
 DIGITS = range(6, 9)  # of a code (RFC 4226, 5.3).
 PERIODS = range(1, 86_401)  # Seconds of a time step: any up to a day, for secrets that were made elsewhere.
 
@@ -49,6 +51,7 @@ class TotpSecret:
         algorithm: `SHA1`, `SHA256` or `SHA512`. Authenticator apps ignore all but the first in silence.
         digits: Digits of a code.
         period: Seconds of a time step.
+        from_elsewhere: It was made by another application, and may be weak: of 80 bits.
 
     Raises:
         ValueError: It is too short, or not base32; or its parameters are of no TOTP.
@@ -58,9 +61,12 @@ class TotpSecret:
     algorithm: str = "SHA1"
     digits: int = 6
     period: int = 30
+    from_elsewhere: InitVar[bool] = False
 
-    def __post_init__(self) -> None:
-        if not re.fullmatch(f"[A-Z2-7]{{{LEAST_CHARACTERS},}}", self.base32) or self.algorithm not in DIGESTS:
+    def __post_init__(self, from_elsewhere: bool) -> None:
+        # The one guard of every other secret: a new one, or one that waits for its first code, is never weak.
+        least = LEAST_CHARACTERS_OF_WEAK if from_elsewhere else LEAST_CHARACTERS
+        if not _is_base32(self.base32, least) or self.algorithm not in DIGESTS:
             message = "not a TOTP secret: base32 of at least 112 bits, SHA1, SHA256 or SHA512"
             raise ValueError(message)
         # By their type too: True is a number to Python, and a float may be one.
@@ -69,9 +75,21 @@ class TotpSecret:
                 message = "not a TOTP secret: codes of 6 to 8 digits, a period of whole seconds up to a day"
                 raise ValueError(message)
 
+    @property
+    def is_weak(self) -> bool:
+        """Whether it has fewer than 112 bits: it signs in once more, and is gone."""
+        return len(self.base32) < LEAST_CHARACTERS
+
     def code_at(self, step: TimeStep) -> str:
         """The code of one time step (RFC 6238, section 4.2: HOTP of the step)."""
-        return self._hotp.at(step)
+        return self._hotp_of_weak(step) if self.is_weak else self._hotp.at(step)
+
+    def _hotp_of_weak(self, step: TimeStep) -> str:
+        """HOTP (RFC 4226, section 5.3) of a secret that pyotp refuses."""
+        mac = hmac.digest(bytes_of(self.base32), step.to_bytes(8, "big"), self.algorithm.lower())
+        offset = mac[-1] & 0xF
+        number = int.from_bytes(mac[offset : offset + 4], "big") & 0x7FFF_FFFF
+        return f"{number % 10**self.digits:0{self.digits}}"
 
     @cached_property
     def _hotp(self) -> "pyotp.HOTP":
@@ -86,18 +104,31 @@ class TotpSecret:
         return json.dumps(parameters, separators=(",", ":")).encode()
 
     @classmethod
-    def from_bytes(cls, stored: bytes) -> "TotpSecret":
+    def from_bytes(cls, stored: bytes, *, from_elsewhere: bool = False) -> "TotpSecret":
         """Read what `to_bytes` wrote, or the bare base32 secret that an older version stored."""
         if not stored.startswith(b"{"):
-            return cls(stored.decode("ascii").strip().rstrip("=").upper())
-        parameters = json.loads(stored)
-        return cls(parameters["s"], parameters["a"], parameters["d"], parameters["p"])
+            return cls(stored.decode("ascii").strip().rstrip("=").upper(), from_elsewhere=from_elsewhere)
+        kept = json.loads(stored)
+        return cls(kept["s"], kept["a"], kept["d"], kept["p"], from_elsewhere)
+
+
+def bytes_of(base32: str) -> bytes:
+    """The bytes of base32 without padding."""
+    return b32decode(base32 + "=" * (-len(base32) % 8))
+
+
+def base32_of(key: bytes) -> str:
+    """Bytes as base32 without padding."""
+    return b32encode(key).decode().rstrip("=")
+
+
+def _is_base32(text: str, least: int) -> bool:
+    return re.fullmatch(f"[A-Z2-7]{{{least},}}", text) is not None and len(text) % 8 not in ODD_LENGTHS
 
 
 def new_totp_secret(policy: Policy) -> TotpSecret:
     """A fresh secret from the system's random generator, of the policy's strength."""
-    base32 = b32encode(secrets.token_bytes(policy.secret_bytes)).decode().rstrip("=")
-    return TotpSecret(base32, digits=policy.digits, period=policy.period)
+    return TotpSecret(base32_of(secrets.token_bytes(policy.secret_bytes)), digits=policy.digits, period=policy.period)
 
 
 def typed_code(text: str, digits: int) -> TypedCode:

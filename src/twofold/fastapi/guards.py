@@ -15,8 +15,13 @@ from twofold.fastapi.requests import totp_header
 Guard = Callable[..., Awaitable[Assurance]]
 
 
-def second_factor_guard(host: Host, max_age: timedelta, *, if_enabled: bool) -> Guard:
-    """A dependency: the second factor of the session that asks, at most *max_age* old."""
+def second_factor_guard(host: Host, max_age: timedelta, *, if_enabled: bool, to_set_up: bool = False) -> Guard:
+    """
+    A dependency: the second factor of the session that asks, at most *max_age* old.
+
+    Args:
+        to_set_up: A factor is to be set up, for which some may come with an older one.
+    """
 
     async def second_factor(
         current: Annotated[CurrentSession, Depends(host.current)],
@@ -32,7 +37,9 @@ def second_factor_guard(host: Host, max_age: timedelta, *, if_enabled: bool) -> 
             return state.assurance
         proved = await host.use(
             current,
-            lambda auth: auth.step_up.require(user_id, session_id, max_age=max_age, code=code, if_enabled=if_enabled),
+            lambda auth: auth.step_up.require(
+                user_id, session_id, max_age=max_age, code=code, if_enabled=if_enabled, to_set_up=to_set_up
+            ),
         )
         # For a further guard on the same request: the code is spent, and need not be spent again.
         current.state = replace(state, assurance=proved)

@@ -64,7 +64,7 @@ class TwoFactor(Generic[Answer]):
             prefix: For example `/api/auth/2fa`.
         """
         router = APIRouter(route_class=TwofoldRoute, tags=["Two-factor authentication"])
-        fresh = self.require_second_factor(if_enabled=True)
+        fresh = second_factor_guard(self.host, self.auth.policy.max_age, if_enabled=True, to_set_up=True)
         add_totp_routes(router, self.host, fresh)
         add_enrollment_routes(router, self.host)
         add_backup_code_routes(router, self.host)

@@ -70,7 +70,8 @@ def open_secret(scope: Scope, enrollment: Enrollment, sealed: Sealed, purpose: P
     """
     opened = scope.context.keys.open_sealed(sealed, purpose, enrollment.user_id)
     with reading(purpose):
-        return TotpSecret.from_bytes(opened)
+        # One that waits for its first code is of our own making, and is not taken if it is weak.
+        return TotpSecret.from_bytes(opened, from_elsewhere=purpose is Purpose.TOTP_SECRET)
 
 
 def decide(
@@ -95,7 +96,7 @@ def decide(
     else:
         scope.record(judgement.event.kind, judgement.event.outcome, judgement.event.factor)
     if isinstance(verdict, ClockMovedBack):
-        _tell_the_operator(scope, enrollment)
+        _tell_the_operator(scope, enrollment, proof)
     if isinstance(verdict, Locked):
         verdict.methods = scope.open_methods(judged)
     if judged != enrollment:
@@ -105,9 +106,10 @@ def decide(
     return replace(judgement, enrollment=judged)
 
 
-def _tell_the_operator(scope: Scope, enrollment: Enrollment) -> None:
+def _tell_the_operator(scope: Scope, enrollment: Enrollment, proof: Proof) -> None:
     """Who types a right code and is refused until the clock has caught up cannot mend the clock (G17)."""
-    period = scope.context.policy.period
+    # A secret that was made elsewhere may have time steps of its own.
+    period = proof.secret.period if isinstance(proof, TotpProof) else scope.context.policy.period
     logger.warning(
         "The clock was ahead when a code of user %s was last accepted: by %d s of the present clock. Until it has "
         "caught up no code of this user's app is accepted. Look after the clocks of all hosts; the user signs in with "

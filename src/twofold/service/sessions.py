@@ -92,6 +92,24 @@ def require_fresh(scope: Scope, enrollment: Enrollment, session_id: str, max_age
     return assurance
 
 
+def require_fresh_to_set_up(scope: Scope, enrollment: Enrollment, session_id: str) -> Assurance:
+    """
+    What the session has proved, if it may begin to set up a factor.
+
+    Who has signed in with a weak secret has nothing left to prove it anew with. For this user the proof of the session
+    counts for as long as a session lives, or nobody could get in any more who did not set up an app within minutes.
+
+    Raises:
+        StepUpRequired: The second factor is missing or too old.
+    """
+    try:
+        return require_fresh(scope, enrollment, session_id)
+    except StepUpRequired as stale:
+        if enrollment.totp_secret is not None or stale.methods:
+            raise
+        return require_fresh(scope, enrollment, session_id, scope.context.policy.session_life)
+
+
 @dataclass(frozen=True)
 class SessionBook:
     """The use cases around the host's sessions."""

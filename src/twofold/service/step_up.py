@@ -11,7 +11,7 @@ from twofold.errors import SecondFactorNotSetUp, SessionsOwed, StepUpRequired
 from twofold.service.context import Context, Scope, token_hash
 from twofold.service.ports import UserId
 from twofold.service.proofs import decide, proof_of
-from twofold.service.sessions import Proved, require_fresh
+from twofold.service.sessions import Proved, require_fresh, require_fresh_to_set_up
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,14 @@ class StepUp:
         max_age: timedelta | None = None,
         code: str | None = None,
         if_enabled: bool = False,
+        to_set_up: bool = False,
     ) -> Assurance | None:
         """
         Ask for a second factor at most *max_age* old; *code* may supply it, and is spent only if it must be.
 
         Args:
             if_enabled: Let a user pass who has no second factor; the answer is then nothing.
+            to_set_up: Ask for what `Totp.set_up` asks for, in place of *max_age*.
 
         Raises:
             UnknownUser: There is no such user.
@@ -60,14 +62,23 @@ class StepUp:
             ProofRefused: *code* was not accepted; a wrong one is counted.
         """
 
+        def standing(scope: Scope, enrollment: Enrollment) -> Assurance | None:
+            if enrollment.enabled:
+                if to_set_up:
+                    return require_fresh_to_set_up(scope, enrollment, session_id)
+                return require_fresh(scope, enrollment, session_id, max_age)
+            if if_enabled:
+                return None
+            raise SecondFactorNotSetUp
+
         def look(scope: Scope) -> Assurance | None:
-            return self._standing(scope, scope.enrollment(user_id), session_id, max_age, if_enabled=if_enabled)
+            return standing(scope, scope.enrollment(user_id))
 
         def claim(scope: Scope) -> Assurance | Judgement | None:
             enrollment = _held(scope, user_id)
             try:
                 # Read again under the lock: a call side by side may have spent the same code for this session.
-                return self._standing(scope, enrollment, session_id, max_age, if_enabled=if_enabled)
+                return standing(scope, enrollment)
             except StepUpRequired:
                 return _proved(scope, enrollment, session_id, typed_code(code or "", self.context.policy.digits))
 
@@ -75,15 +86,6 @@ class StepUp:
             return self.context.read(look)
         result = self.context.transact(claim)
         return Proved.by(result).assurance if isinstance(result, Judgement) else result
-
-    def _standing(
-        self, scope: Scope, enrollment: Enrollment, session_id: str, max_age: timedelta | None, *, if_enabled: bool
-    ) -> Assurance | None:
-        if enrollment.enabled:
-            return require_fresh(scope, enrollment, session_id, max_age)
-        if if_enabled:
-            return None
-        raise SecondFactorNotSetUp
 
 
 def _held(scope: Scope, user_id: UserId) -> Enrollment:

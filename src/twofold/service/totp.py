@@ -13,7 +13,7 @@ from twofold.errors import AlreadyEnabled
 from twofold.service.context import Context, Scope
 from twofold.service.ports import UserId
 from twofold.service.proofs import decide, proof_of, set_up_proof_of
-from twofold.service.sessions import Proved, require_fresh
+from twofold.service.sessions import Proved, require_fresh_to_set_up
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Totp:
         def work(scope: Scope) -> SetUp:
             enrollment = scope.lock(user_id)
             if enrollment.enabled and session_id is not None:
-                require_fresh(scope, enrollment, session_id)
+                require_fresh_to_set_up(scope, enrollment, session_id)
             if enrollment.has_usable_totp(context.policy) and not replace:
                 raise AlreadyEnabled
             secret, until = new_totp_secret(context.policy), scope.at + context.policy.set_up_life
