@@ -7,7 +7,8 @@ TwofoldError
 ├── Unavailable                 store or key out of reach: nothing was done
 │   └── CannotOpen              a stored value does not open
 ├── InvalidRequest              malformed before anything was looked at
-│   └── MalformedCode           what was typed cannot be a code
+│   ├── MalformedCode           what was typed cannot be a code
+│   └── RowRefused              what another application kept cannot be taken over
 ├── RateLimited                 too many wrong passwords: this one was not looked at
 ├── ProofRefused                a proof was looked at and not accepted
 │   ├── InvalidCode             wrong or expired
@@ -113,6 +114,10 @@ class InvalidRequest(TwofoldError):
 
 class MalformedCode(InvalidRequest):
     """What was typed cannot be a code; it was not compared with anything."""
+
+
+class RowRefused(InvalidRequest):
+    """What another application kept of one person cannot be taken over; the text says why, and holds nothing of it."""
 
 
 class RateLimited(TwofoldError):

@@ -33,6 +33,12 @@ ROTATED_AT_ONCE = 1000
 EVENTS_AT_ONCE = 1000
 """Events in memory at once while all of a person's are exported: a few hundred kilobytes, and few transactions."""
 
+MAX_LINE_BYTES = 4096
+"""Bytes of a line that is imported: an `otpauth://` URI with secret, issuer and account takes half of it."""
+
+DEVICES_AT_ONCE = 5000
+"""Devices of another application in memory at once: a megabyte, and few looks at how many users have one name."""
+
 ROWS_AT_ONCE = 200
 """Rows that maintenance deletes in one transaction: some milliseconds in which their users' rows are held."""
 

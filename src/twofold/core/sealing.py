@@ -242,6 +242,19 @@ def _fernet_of(materials: Sequence[bytes]) -> Callable[[str], bytes]:
     return decrypted
 
 
+def fernet_opener(entries: Sequence[str]) -> Callable[[str], bytes]:
+    """
+    What decrypts Fernet tokens of another application; a `ValueError` where none of its keys does.
+
+    Raises:
+        ConfigurationError: An entry is no Fernet key; the message names its place, never its text.
+    """
+    faults = [place for place, entry in enumerate(entries, 1) if not re.fullmatch(r"[A-Za-z0-9_-]{43}=?", entry)]
+    if faults or not entries:
+        raise ConfigurationError(f"Fernet key, entry {(faults or [1])[0]}: not 32 bytes as url-safe base64.")
+    return _fernet_of([urlsafe_b64decode(entry[:43] + "=") for entry in entries])
+
+
 def _derived(material: bytes) -> _Key:
     def derive(info: bytes, length: int) -> bytes:
         return HKDF(algorithm=SHA256(), length=length, salt=None, info=info).derive(material)
