@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from twofold import TwoFactorAuth
 from twofold.core.backup_codes import TypedBackupCode, typed_backup_code
 from twofold.core.enrollment import Enrollment
+from twofold.core.imports import Brought
 from twofold.core.totp import TimeStep, TotpSecret, TypedCode, time_step_at
+from twofold.service.imports import Found, Taken
 from twofold.service.ports import UserId
 from twofold.service.sessions import Proved
 from twofold.service.sign_in import SecondFactorPending
@@ -42,6 +44,15 @@ class Person:
         self.auth.sessions.paid(self.user_id, confirmed.proved.debt)
         self.clock.forward(seconds=30)
         return confirmed
+
+    def bring(self, secret: TotpSecret) -> Taken:
+        """Come from another application with this secret, and wait until no code of before counts."""
+        self.secret = secret
+        found = Found("line 1", lambda: Brought(secret), user_id=self.user_id)
+        taken = self.auth.imports.take(found, origin="imported for a test", actor="tester")
+        self.auth.sessions.paid(self.user_id, self.row.end_sessions)
+        self.clock.forward(seconds=60)
+        return taken
 
     def shown(self) -> str:
         """What the phone shows."""

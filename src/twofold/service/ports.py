@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 
 from twofold.core.assurance import ProvedSession
 from twofold.core.enrollment import Enrollment
-from twofold.core.events import Event, RecordedEvent
+from twofold.core.events import Event, EventKind, RecordedEvent
 from twofold.core.factors import Factor
 from twofold.core.maintenance import Kind, Overdue
 from twofold.core.rotation import Resealed, SealedRow
@@ -127,6 +127,12 @@ class Transaction(Protocol):
 
     def user_of(self, text: str) -> UserId:
         """The id of the user whose id reads so, or whose account name this is; `UnknownUser` where nobody's does."""
+
+    def named(self, account: str) -> Sequence[UserId]:
+        """The ids of all users whose account name is exactly this."""
+
+    def last_recorded(self, user_id: UserId, kinds: Sequence[EventKind]) -> datetime | None:
+        """The moment of the last event of this user that is one of these."""
 
     def id_of(self, text: str) -> UserId | None:
         """The id that reads so, whether or not a user has it; nothing where no id can."""

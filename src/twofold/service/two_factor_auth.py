@@ -24,6 +24,7 @@ from twofold.service.doctor import DoctorCases
 from twofold.service.enrollment import EnrollmentCases
 from twofold.service.events import EventCases
 from twofold.service.export import ExportCases
+from twofold.service.imports import Imports
 from twofold.service.keys import KeyCases
 from twofold.service.maintenance import GoesOn, Maintained, Maintenance
 from twofold.service.ports import Clock, EventSink, Store, Transactions, UserId
@@ -156,6 +157,11 @@ class TwoFactorAuth:
     def doctor(self) -> DoctorCases:
         """What is wrong with the store, and with what is in it."""
         return DoctorCases(self._context)
+
+    @property
+    def imports(self) -> Imports:
+        """Take over what another application kept."""
+        return Imports(self._context)
 
     @property
     def keys_in_use(self) -> KeyCases:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, Column, Row, func
 
+from twofold.core.events import EventKind
 from twofold.core.rotation import Resealed, SealedRow
 from twofold.core.sealing import FERNET, SEALED, UNSEALED, VERSION, Purpose, Sealed, key_id_of, user_text
 from twofold.core.users import Adoption, ListedUser
@@ -32,11 +33,22 @@ class OperatorTransaction(Rows):
         key = self.id_of(text)
         if key is not None and self._first(statements.account, p_user=key) is not None:
             return key
-        named = [row for row in self._rows(statements.operator.named, p_account=text) if str(row.account) == text]
-        if len(named) != 1:
+        found = self.named(text)
+        if len(found) != 1:
             raise UnknownUser
-        user_id: UserId = named[0].user_id
-        return user_id
+        return found[0]
+
+    def named(self, account: str) -> Sequence[UserId]:
+        if not account.isprintable() or len(account) > TEXT_CHARACTERS:
+            return ()
+        # Compared here: to some databases other letters are the same, and so another user would be.
+        rows = self._rows(self._statements.operator.named, p_account=account)
+        return [row.user_id for row in rows if str(row.account) == account]
+
+    def last_recorded(self, user_id: UserId, kinds: Sequence[EventKind]) -> datetime | None:
+        asked = {"p_user": user_id, "p_kinds": [kind.value for kind in kinds]}
+        row = self._first(self._statements.operator.last_recorded, **asked)
+        return None if row is None else utc_or_none(row[0])
 
     def id_of(self, text: str) -> UserId | None:
         return _key_of(text, self._statements.tables.user_id)

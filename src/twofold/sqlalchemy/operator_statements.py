@@ -95,6 +95,10 @@ class OperatorStatements:
         )
         self.is_enabled: ColumnElement[bool] = func.coalesce(rows.c.twofa_enabled, false())
         self.named: Select[Any] = select(*told[:2]).where(tables.account == bindparam("p_account"))
+        events = tables.events.c
+        self.last_recorded: Select[Any] = select(func.max(events.moment)).where(
+            events.user_id == bindparam("p_user"), events.kind.in_(bindparam("p_kinds", expanding=True))
+        )
         on, at = self.is_enabled.is_(True), bindparam("p_at", type_=MOMENT)
         counts = {
             "users": literal(1) == literal(1),

@@ -9,7 +9,7 @@ from typing import Any
 from twofold.clock import SystemClock
 from twofold.core.assurance import ProvedSession
 from twofold.core.enrollment import Enrollment
-from twofold.core.events import Event
+from twofold.core.events import Event, EventKind
 from twofold.core.rotation import Resealed, SealedRow
 from twofold.core.sealing import SEALED, Purpose, Sealed, key_id_of, user_text
 from twofold.core.sign_in import PendingSignIn
@@ -67,14 +67,20 @@ class OperatorReading:
         self._tables = tables
 
     def user_of(self, text: str) -> UserId:
-        accounts = self._tables.accounts
         user_id = self.id_of(text)
         if user_id is not None:
             return user_id
-        named = [user_id for user_id, account in accounts.items() if account == text]
-        if len(named) != 1:
+        found = self.named(text)
+        if len(found) != 1:
             raise UnknownUser
-        return named[0]
+        return found[0]
+
+    def named(self, account: str) -> Sequence[UserId]:
+        return [user_id for user_id, name in self._tables.accounts.items() if name == account]
+
+    def last_recorded(self, user_id: UserId, kinds: Sequence[EventKind]) -> datetime | None:
+        own = [event for event in self._tables.events.values() if event.user_id == user_id and event.kind in kinds]
+        return max((event.moment for event in own), default=None)
 
     def id_of(self, text: str) -> UserId | None:
         return next((user_id for user_id in self._tables.accounts if user_text(user_id) == text), None)

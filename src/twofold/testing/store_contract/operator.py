@@ -243,3 +243,30 @@ class OperatorPromises(Promises):
         assert [(one.user_id, one.actor, one.reason) for one in found] == [
             (event.user_id, event.actor, event.reason) for event in told[::-1]
         ]
+
+    def test_an_account_is_the_one_of_exactly_that_name(self, store: Store, add_user: AddUser) -> None:
+        """All users of one account name are found; those whose name only looks like it to the database are not."""
+        name = f"{secrets.token_hex(8)}@example.com"
+        users = [add_user(name), add_user(name)]
+        add_user(name.upper())
+        add_user(f"{name} ")
+
+        assert set(store.read(lambda tx: tx.named(name))) == set(users)
+        assert (
+            store.read(lambda tx: [*tx.named(f"x{name}"), *tx.named(""), *tx.named("a\0"), *tx.named("x" * 999)]) == []
+        )
+
+    def test_the_last_event_of_some_kinds(self, store: Store, add_user: AddUser) -> None:
+        """The moment of the last event of some kinds is told, of this user alone; nothing where there is none."""
+        user_id, other = add_user("ann@example.com"), add_user("bob@example.com")
+        kinds = (EventKind.SECOND_FACTOR_DISABLED, EventKind.SECOND_FACTOR_RESET)
+
+        def work(tx: Transaction) -> None:
+            tx.lock(user_id)
+            for minutes, kind in enumerate([*kinds, EventKind.SIGNED_IN]):
+                tx.record(Event(user_id, kind, MOMENT + timedelta(minutes=minutes)))
+
+        store.transact(work)
+
+        assert store.read(lambda tx: tx.last_recorded(user_id, kinds)) == MOMENT + timedelta(minutes=1)
+        assert store.read(lambda tx: tx.last_recorded(other, kinds)) is None
