@@ -4,7 +4,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.model.numbers import BACKUP_CODE, PASSWORDS, SET_UP_LIFE, SKEW, TOTP, Profile, Told, code_of, step_at, told
+from tests.model.numbers import (
+    BACKUP_CODE,
+    PASSWORDS,
+    SET_UP_LIFE,
+    SKEW,
+    TOTP,
+    Profile,
+    Told,
+    code_of,
+    is_weak,
+    step_at,
+    told,
+)
 
 
 @dataclass
@@ -58,6 +70,8 @@ class Account:
         begun: Pending sign-ins by their tokens.
         proved: What sessions have proved, by their names.
         events: What is to be recorded, as kind, outcome and factor.
+        spent: Whether a weak secret has signed in for the last time, and nothing has come in its place.
+        turned_off: Whether the second factor was ever disabled.
     """
 
     profile: Profile
@@ -76,6 +90,12 @@ class Account:
     proved: dict[str, Proof] = field(default_factory=dict)
     last_used_at: datetime | None = None
     events: list[tuple[str, str, str | None]] = field(default_factory=list)
+    spent: bool = False
+    turned_off: bool = False
+
+    @property
+    def enabled(self) -> bool:
+        return self.live is not None or self.spent
 
     @property
     def unused(self) -> int:
@@ -146,14 +166,17 @@ class Account:
 
     def methods(self) -> tuple[str, ...]:
         """What can be signed in with; a factor that reached its cap is left out, one that waits is not."""
-        if self.live is None:
+        if not self.enabled:
             return ()
-        usable = {TOTP: not self.is_capped(TOTP), BACKUP_CODE: not self.is_capped(BACKUP_CODE) and self.unused > 0}
+        usable = {
+            TOTP: self.live is not None and not self.is_capped(TOTP),
+            BACKUP_CODE: not self.is_capped(BACKUP_CODE) and self.unused > 0,
+        }
         return tuple(name for name, can in usable.items() if can)
 
     def methods_need_a_key(self) -> bool:
         """Whether what is left of the backup codes must be counted, and cannot be read."""
-        return self.live is not None and not self.is_capped(BACKUP_CODE) and not self.readable(self.sheet)
+        return self.enabled and not self.is_capped(BACKUP_CODE) and not self.readable(self.sheet)
 
     def unreadable(self) -> Told:
         """Refused, told to the operator, and not taken for a wrong code (G10)."""
@@ -162,11 +185,16 @@ class Account:
 
     def prove(self, factor: str, text: str, at: datetime, done: str) -> Told:
         """A proof of somebody enrolled, on whichever road."""
-        if self.live is None:
+        if not self.enabled:
             return told("not-enabled")
+        if factor == TOTP and self.live is None:
+            return told("invalid-code")
         if not self.readable(self.live if factor == TOTP else self.sheet):
             return self.unreadable()
-        return self._judged(factor, at, done, lambda: self._compared(factor, text, at))
+        answer = self._judged(factor, at, done, lambda: self._compared(factor, text, at))
+        if answer.slug == "ok" and factor == TOTP and self.live and is_weak(self.live.value):
+            self.live, self.spent = None, True
+        return answer
 
     def is_setting_up(self, at: datetime) -> bool:
         """For ten minutes, and not for longer where the clock was ahead when they began."""

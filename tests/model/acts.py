@@ -7,6 +7,7 @@ from tests.model.numbers import (
     AMR,
     BACKUP_CODE,
     MAX_AGE,
+    SESSION_LIFE,
     SET_UP_LIFE,
     SHEET,
     SIGN_IN_LIFE,
@@ -14,6 +15,7 @@ from tests.model.numbers import (
     SKEW,
     TOTP,
     Told,
+    step_at,
     told,
 )
 
@@ -44,7 +46,7 @@ def begin(who: Account, token: str, at: datetime) -> Told:
     """The right password; *token* names the pending sign-in, where there is to be one."""
     if who.user_waits(at):
         return told("sign-in-failed")
-    if who.live is None:
+    if not who.enabled:
         if who.profile.one_count:
             who.succeed(TOTP)
         who.events.append(("signed_in", "success", None))
@@ -60,7 +62,7 @@ def begin(who: Account, token: str, at: datetime) -> Told:
 
 def begin_with_code(who: Account, text: str, at: datetime) -> Told:
     """Password and code in one: nothing is pending. Without a factor the code is not looked at."""
-    if who.live is None:
+    if not who.enabled:
         return begin(who, "", at)
     if who.user_waits(at):
         return told("sign-in-failed")
@@ -71,7 +73,7 @@ def begin_with_code(who: Account, text: str, at: datetime) -> Told:
 def finish(who: Account, token: str, factor: str, text: str, at: datetime) -> Told:
     """Bound to user and epoch, five minutes, survives typos and replays, dies on success (G6)."""
     begun = who.begun.get(token)
-    if begun is None or begun.epoch != who.epoch or who.live is None:
+    if begun is None or begun.epoch != who.epoch or not who.enabled:
         return told("sign-in-token-dead")
     if not timedelta(0) < begun.expires_at - at <= SIGN_IN_LIFE + SKEW:
         return told("sign-in-token-dead")
@@ -111,7 +113,7 @@ def require(
     """A guarded route; the header's code is looked at, and spent, only where the session is not fresh."""
     if who.owed and code is not None:
         return told("not-signed-in")
-    if who.live is None:
+    if not who.enabled:
         return told("ok", at=None) if if_enabled else told("second-factor-not-set-up")
     if is_fresh(who, session, at, max_age):
         return told("ok", at=who.proved[session].at)
@@ -124,8 +126,12 @@ def require(
 
 def set_up(who: Account, session: str | None, at: datetime, *, replace: bool) -> Told:
     """The caller puts the new secret in."""
-    if who.live is not None and session is not None and not is_fresh(who, session, at, MAX_AGE):
-        return ask_again(who, MAX_AGE)
+    if who.enabled and session is not None and not is_fresh(who, session, at, MAX_AGE):
+        # Who has signed in with a weak secret, and has nothing else, cannot prove it anew.
+        cannot = who.live is None and not who.methods() and not who.methods_need_a_key()
+        age = SESSION_LIFE if cannot else MAX_AGE
+        if not cannot or not is_fresh(who, session, at, age):
+            return ask_again(who, age)
     if who.live is not None and not who.is_capped(TOTP) and not replace:
         return told("already-enabled")
     who.new_until = at + SET_UP_LIFE
@@ -139,10 +145,28 @@ def confirm(who: Account, text: str, at: datetime) -> Told:
     answer = who.prove_new(text, at)
     if answer.slug != "ok" or new is None:
         return answer
-    who.live, who.enabled_at = who.keep(new.value), enabled_at
+    who.live, who.enabled_at, who.spent = who.keep(new.value), enabled_at, False
+    if who.sheet is None and not who.profile.one_count:
+        who.failures.pop(BACKUP_CODE, None)
     who.changed(ends_sessions=True)
     facts = dict(proved(who, TOTP, at).facts)
     return told("ok", **facts, backup_codes=SHEET if who.sheet is None else 0)
+
+
+def bring(who: Account, secret: str, at: datetime) -> Told:
+    """A secret of another application: whoever has, or has had, a second factor here keeps to that."""
+    if not who.readable(who.live):
+        who.unreadable()
+        return told("ok", outcome="refused")
+    if who.enabled or who.turned_off:
+        return told("ok", outcome="kept")
+    if not who.profile.one_count:
+        who.succeed(TOTP)
+    # Whatever could be accepted now may have been used there.
+    who.live, who.last, who.enabled_at = who.keep(secret), step_at(at) + 1, who.enabled_at or at
+    who.changed(ends_sessions=True)
+    who.events.append(("secret_imported", "success", None))
+    return told("ok", outcome="imported")
 
 
 def regenerate(who: Account, text: str, at: datetime) -> Told:
@@ -162,6 +186,7 @@ def disable(who: Account, factor: str, text: str, at: datetime) -> Told:
         return answer
     remaining = who.unused if factor == BACKUP_CODE else None
     who.live, who.sheet, who.enabled_at, who.wait_until, who.last = None, None, None, None, 0
+    who.spent, who.turned_off = False, True
     who.failures.clear()
     who.changed(ends_sessions=True)
     return told("ok", **dict(proved(who, factor, at).facts) | {"remaining": remaining})
@@ -178,12 +203,12 @@ def status(who: Account, at: datetime) -> Told:
         return who.unreadable()
     return told(
         "ok",
-        enabled=who.live is not None,
+        enabled=who.enabled,
         pending=who.is_setting_up(at),
         methods=who.methods(),
         remaining=who.unused,
         enabled_at=who.enabled_at,
-        last_used_at=who.last_used_at if who.live else None,
+        last_used_at=who.last_used_at if who.enabled else None,
     )
 
 
@@ -194,7 +219,7 @@ def state(who: Account, session: str) -> Told:
         "ok",
         amr=AMR[proof.factor] if proof else None,
         second_factor_at=proof.at if proof else None,
-        enabled=who.live is not None,
+        enabled=who.enabled,
         debt=who.owed,
         epoch=who.epoch,
     )
@@ -203,6 +228,7 @@ def state(who: Account, session: str) -> Told:
 def forget(who: Account) -> None:
     who.live, who.new, who.new_until, who.sheet = None, None, None, None
     who.last, who.owed, who.enabled_at, who.wait_until, who.last_used_at = 0, 0, None, None, None
+    who.spent, who.turned_off = False, False
     who.failures.clear()
     who.begun.clear()
     who.proved.clear()

@@ -1,5 +1,6 @@
 """Steps that change what is stored of a user: set-up, confirm, disable, new backup codes, password, oblivion."""
 
+from secrets import token_bytes
 from typing import Any
 
 from hypothesis import strategies as st
@@ -9,6 +10,9 @@ from tests.model import acts
 from tests.model.host import confirmed, proved
 from tests.model.numbers import TOTP, Told, told
 from tests.model.steps import Steps, codes, phones, proofs, users
+from twofold.core.imports import Brought
+from twofold.core.totp import TotpSecret, base32_of
+from twofold.service.imports import Found
 
 
 class Enrolling(Steps):
@@ -50,6 +54,22 @@ class Enrolling(Steps):
         if result is not None:
             world.give_sheet(user, result.backup_codes)
             self.factor_changed(user, result.proved, TOTP)
+
+    @rule(user=users, phone=phones, bytes_=st.sampled_from([10, 10, 13, 14, 20]))
+    def bring(self, user, phone, bytes_):
+        """The phone of another application, perhaps with a weak secret."""
+        world, account = self.world, self.world.accounts[user]
+        secret = TotpSecret(base32_of(token_bytes(bytes_)), from_elsewhere=True)
+        found = Found("line 1", lambda: Brought(secret), user_id=world.ids[user])
+        taken = world.agree(
+            user,
+            lambda: self.auth.imports.take(found, origin="imported", actor="tester"),
+            lambda _: acts.bring(account, secret.base32, world.at),
+            lambda taken: told("ok", outcome=taken.outcome),
+        )
+        if taken.outcome == "imported":
+            world.host.doom(user)
+            world.phones[phone] = secret.base32
 
     @rule(user=users, times=st.sampled_from([1, 5, 10]))
     def guess_at_a_set_up(self, user, times):

@@ -88,6 +88,16 @@ class TwoUsers(Enrolling, SigningIn):
         if self.world.visit(user, session):
             self.set_up(user, session, phone, replace=replace)
 
+    @rule(user=users, age=ages)
+    def bring_and_enroll_anew(self, user, age):
+        """A weak secret signs in once more, and in that session a new one is set up, sooner or later."""
+        self.bring(user, 0, 10)
+        self.sign_in(user)
+        self.world.clock.moment += age
+        if self.world.names:
+            self.scan_in_a_session(0, 1, replace=False)
+            self.confirm(user, ("new", 0))
+
     @rule(user=users)
     def ask_status(self, user):
         world = self.world

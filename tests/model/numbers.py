@@ -14,6 +14,7 @@ PERIOD = 30
 SIGN_IN_LIFE = timedelta(minutes=5)
 SET_UP_LIFE = timedelta(minutes=10)
 MAX_AGE = timedelta(seconds=300)
+SESSION_LIFE = timedelta(hours=24)
 SKEW = timedelta(seconds=30)
 """A phone's clock may be one time step off, and so may another host's."""
 
@@ -52,9 +53,14 @@ def step_at(at: datetime) -> int:
     return int(at.timestamp()) // PERIOD
 
 
+def is_weak(secret: str) -> bool:
+    """Fewer than 112 bits of base32."""
+    return len(secret) * 5 < 112
+
+
 def code_of(secret: str, step: int) -> str:
     """RFC 4226, 5.3: six digits out of an HMAC-SHA-1."""
-    key = base64.b32decode(secret)
+    key = base64.b32decode(secret + "=" * (-len(secret) % 8))
     mac = hmac.new(key, struct.pack(">Q", step), hashlib.sha1).digest()
     place = mac[-1] & 15
     (number,) = struct.unpack(">I", mac[place : place + 4])

@@ -19,7 +19,7 @@ class SigningIn(Steps):
     def begin(self, user, late):
         world, account = self.world, self.world.accounts[user]
         epoch = account.epoch - 1 if late else None
-        waits = account.live is not None
+        waits = account.enabled
 
         def expect(result: Any) -> Told:
             if late:
@@ -60,7 +60,7 @@ class SigningIn(Steps):
     def begin_with_code(self, user, code):
         user = self.someone(user)
         world, account = self.world, self.world.accounts[user]
-        text, factor = world.type(user, code), TOTP if account.live else None
+        text, factor = world.type(user, code), TOTP if account.enabled else None
         result = world.agree(
             user,
             lambda: self.auth.sign_in.begin(world.ids[user], text),

@@ -49,7 +49,7 @@ class Steps(RuleBasedStateMachine):
 
     def someone(self, user: int) -> int:
         """This user, or the other where only that one is enrolled: whoever is not is soon refused."""
-        enrolled = [account.live is not None for account in self.world.accounts]
+        enrolled = [account.enabled for account in self.world.accounts]
         return 1 - user if enrolled[1 - user] and not enrolled[user] else user
 
     def typed(self, user: int, proof: tuple[str, Any]) -> tuple[str, str, Any]:

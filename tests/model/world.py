@@ -219,7 +219,7 @@ class World:
         """What is stored is what the model keeps."""
         account = self.accounts[user]
         failures = {COUNTS.get(name, name): count for name, count in account.failures.items()}
-        assert (account.live is not None, account.enabled_at) == (row.enabled, row.enabled_at)
+        assert (account.enabled, account.enabled_at) == (row.enabled, row.enabled_at)
         assert (account.last, account.epoch, account.owed) == (row.last_step, row.epoch, row.end_sessions)
         assert (failures, account.wait_until) == (dict(row.attempts.failures), row.attempts.locked_until)
         assert account.new_until == row.pending_until
