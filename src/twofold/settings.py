@@ -173,6 +173,11 @@ def workers(environment: Mapping[str, str] | None = None) -> int:
     return number
 
 
+def key_entries(name: str, environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """The keys in a variable, several with commas, as they stand there; none where it is not set."""
+    return _Reader(os.environ if environment is None else environment).entries(name)
+
+
 class _Reader:
     """Reads values, and collects what is wrong with them."""
 

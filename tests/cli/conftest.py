@@ -44,11 +44,11 @@ class Operator:
     url: str
     keys: Sequence[str]
 
-    def run(self, *words: str, keys: Sequence[str] | None = None, **variables: str) -> Done:
-        """Type a command; *keys* is what `ENCRYPTION_KEY` holds."""
+    def run(self, *words: str, keys: Sequence[str] | None = None, typed: str | None = None, **variables: str) -> Done:
+        """Type a command; *keys* is what `ENCRYPTION_KEY` holds, *typed* what it reads."""
         entries = ",".join(self.keys if keys is None else keys)
         environment = {"DATABASE_URL": self.url, "ENCRYPTION_KEY": entries, "TWOFOLD_APP": APPLICATION, **variables}
-        result = CliRunner().invoke(app, list(words), env=environment)
+        result = CliRunner().invoke(app, list(words), env=environment, input=typed)
         if result.exception is not None and not isinstance(result.exception, SystemExit):
             raise result.exception
         return Done(result.exit_code, result.stdout, result.stderr)

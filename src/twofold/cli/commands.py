@@ -5,7 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from twofold.cli import doctor, events, keys, maintenance, users
+from twofold.cli import doctor, events, imports, keys, maintenance, users
 from twofold.cli.host import AppOption, JsonOption, Options
 from twofold.cli.output import told_on_stderr
 from twofold.errors import ConfigurationError, InvalidRequest, KeyInUse, TwofoldError, Unavailable, UnknownUser
@@ -48,6 +48,7 @@ app = typer.Typer(
 app.add_typer(keys.app, name="keys")
 app.add_typer(users.app, name="users")
 app.add_typer(events.app, name="events")
+app.add_typer(imports.app, name="import")
 app.command("maintenance")(maintenance.maintenance)
 app.command("doctor")(doctor.doctor)
 

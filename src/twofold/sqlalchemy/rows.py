@@ -9,6 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from twofold.errors import CannotOpen
 from twofold.sqlalchemy.statements import Statements
+from twofold.sqlalchemy.tables import Tables
 
 
 class Rows:
@@ -17,6 +18,16 @@ class Rows:
     def __init__(self, connection: Connection, statements: Statements) -> None:
         self._connection = connection
         self._statements = statements
+
+    @property
+    def connection(self) -> Connection:
+        """The connection itself, for tables that are not ours."""
+        return self._connection
+
+    @property
+    def tables(self) -> Tables:
+        """Where things are."""
+        return self._statements.tables
 
     def _execute(self, statement: Executable, **parameters: object) -> CursorResult[Any]:
         return self._connection.execute(statement, parameters)

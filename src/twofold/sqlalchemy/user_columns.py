@@ -1,0 +1,171 @@
+"""A column on the host's users in which secrets stand that are not sealed: found row by row, and emptied."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    LargeBinary,
+    Row,
+    Select,
+    Update,
+    bindparam,
+    cast,
+    column,
+    literal,
+    select,
+    table,
+    update,
+)
+
+from twofold.core.imports import Brought, value_of
+from twofold.core.policy import ROWS_AT_ONCE
+from twofold.core.sealing import VERSION, Purpose, user_text
+from twofold.errors import RowRefused
+from twofold.service.imports import Found
+from twofold.service.ports import Transaction, UserId
+from twofold.sqlalchemy.foreign import Transacting, column_of, has_column, sql, wipe_what_goes
+
+TRUE_WORDS = {"1", "t", "true", "y", "yes", "on"}
+NOT_ON = "It was not turned on; what stood in the column is of no use, and is deleted."
+
+
+@dataclass(frozen=True)
+class _Place:
+    """
+    Where it stands, and the statements on it.
+
+    Args:
+        rows: Everything that is there, in the order of the users' ids.
+        value: The value of one user, held.
+        empty: Empties it for one user.
+    """
+
+    key: ColumnElement[Any]
+    rows: Select[Any]
+    value: Select[Any]
+    empty: Update
+
+    def page(self, tx: Transaction, after: UserId | None) -> list[Row[Any]]:
+        """Some of it, behind this user."""
+        behind = self.rows if after is None else self.rows.where(self.key > after)
+        return list(sql(tx).connection.execute(behind).all())
+
+    def erase(self, tx: Transaction, user_id: UserId, old: object) -> bool:
+        """Empty it if it still is what it was; compared here, for to some databases other letters are the same."""
+        connection = sql(tx).connection
+        wipe_what_goes(connection)
+        found = connection.execute(self.value, {"p_user": user_id}).one_or_none()
+        if found is None or found.value != old:
+            return False
+        connection.execute(self.empty, {"p_user": user_id})
+        return True
+
+
+@dataclass(frozen=True)
+class UserColumn:
+    """
+    A column on the host's users.
+
+    Args:
+        name: Its name; where it is called as ours is, it is ours, and what is sealed in it stays as it is.
+        enabled: The column that says whose second factor was on, where another one than ours does.
+        decrypted: What opens Fernet tokens.
+    """
+
+    name: str = Purpose.TOTP_SECRET.value
+    enabled: str | None = None
+    decrypted: Callable[[str], bytes] | None = None
+
+    def found(self, read: Transacting) -> Iterator[Found]:
+        """
+        Everything that stands there, with few of it in memory.
+
+        Raises:
+            ConfigurationError: There is no such column.
+        """
+        place, after = read(self._place), None
+        while rows := read(partial(_page, place, after)):
+            for row in rows:
+                if not _is_blank(row.value):
+                    yield self._found(place, row)
+            after = rows[-1].user_id
+
+    def _found(self, place: _Place, row: Row[Any]) -> Found:
+        user_id, value = row.user_id, row.value
+        found = partial(
+            Found,
+            f"user {user_text(user_id)}",
+            user_id=user_id,
+            erase=lambda tx: place.erase(tx, user_id, value),
+        )
+        if not row.in_place and not _is_on(row.enabled):
+            return found(skipped=NOT_ON)
+        return found(
+            read=lambda: Brought(value_of(_text_of(value), self.decrypted)),
+            in_place=bool(row.in_place),
+        )
+
+    def _place(self, tx: Transaction) -> _Place:
+        connection, tables = sql(tx).connection, sql(tx).tables
+        theirs = tables.aside and has_column(connection, tables.users, self.name)
+        own = self.name == Purpose.TOTP_SECRET.value and not theirs
+        target, key = (tables.enrollments, tables.key) if own else (tables.users, tables.user_id)
+        described = column_of(connection, target, self.name)
+        says = self.enabled or ("twofa_enabled" if own else None)
+        if says is not None:
+            column_of(connection, target, says)
+        rows = table(
+            target.name,
+            column(key.name, key.type),
+            *map(column, dict.fromkeys([self.name, *([says] if says else []), *(["twofa_enabled"] if own else [])])),
+            schema=target.schema,
+        )
+        stored = rows.c[self.name]
+        # SQLite lets anything get into a text: as bytes each of it can be read.
+        value = cast(stored, LargeBinary) if connection.dialect.name == "sqlite" else stored
+        user = rows.c[key.name] == bindparam("p_user", type_=key.type)
+        told = select(
+            rows.c[key.name].label("user_id"),
+            value.label("value"),
+            (rows.c[says] if says else literal(1)).label("enabled"),
+            (rows.c.twofa_enabled if own else literal(0)).label("in_place"),
+        )
+        there = told.where(stored.is_not(None)).order_by(rows.c[key.name]).limit(ROWS_AT_ONCE)
+        return _Place(
+            rows.c[key.name],
+            there.where(stored.not_like(f"{VERSION}.%")) if own else there,
+            told.where(user).with_for_update(key_share=True),
+            update(rows).where(user).values({self.name: None if described["nullable"] else ""}),
+        )
+
+
+def _page(place: _Place, after: UserId | None, tx: Transaction) -> list[Row[Any]]:
+    return place.page(tx, after)
+
+
+def _text_of(value: object) -> str:
+    """
+    What stands in a column, as text.
+
+    Raises:
+        RowRefused: It is none.
+    """
+    try:
+        text = value.decode() if isinstance(value, bytes) else value
+    except UnicodeDecodeError:
+        text = None
+    if not isinstance(text, str):
+        raise RowRefused("What stands in the column is no text.")
+    return text
+
+
+def _is_blank(value: object) -> bool:
+    return isinstance(value, str | bytes) and not value.strip()
+
+
+def _is_on(value: object) -> bool:
+    """Whether a column says that somebody's second factor was on; a moment says so by being there."""
+    return value.strip().lower() in TRUE_WORDS if isinstance(value, str) else bool(value)
