@@ -8,6 +8,7 @@ import pytest
 from tests.service.people import Person
 from tests.service.roads import CODE_ROADS, CodeRoad
 from twofold import PCI_DSS, InvalidCode, TwoFactorAuth
+from twofold.core.diagnosis import Check, Light
 from twofold.core.imports import Outcome
 from twofold.core.sealing import Purpose
 from twofold.core.totp import TotpSecret
@@ -238,3 +239,12 @@ def test_with_an_app_on_a_set_up_asks_for_replace(visitor: Person):
     """
     with pytest.raises(AlreadyEnabled):
         visitor.scan()
+
+
+def test_a_weak_secret_is_no_damage(visitor: Person):
+    """
+    The doctor does not take a weak secret, nor the step up to which its codes are used, for something that is wrong.
+    """
+    found = {finding.check: finding.light for finding in visitor.auth.doctor.examined()}
+
+    assert (found[Check.SEALED_VALUES], found[Check.LAST_STEPS]) == (Light.GREEN, Light.GREEN)

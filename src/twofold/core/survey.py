@@ -111,7 +111,7 @@ class Survey:
     def _secret(self, one: Enrollment) -> TotpSecret | None:
         opened = self._opened(one.totp_secret, Purpose.TOTP_SECRET, one)
         with reading(Purpose.TOTP_SECRET):
-            return None if opened is None else TotpSecret.from_bytes(opened)
+            return None if opened is None else TotpSecret.from_bytes(opened, from_elsewhere=True)
 
     def _backup_codes_left(self, one: Enrollment) -> int | None:
         """How many are left; nothing where that cannot be known, for want of the key."""
