@@ -51,7 +51,7 @@ async def step_up(request: Request) -> JSONResponse:
             found = [each for each in range(step - 1, step + 2) if hmac.compare_digest(code_at(key, each), typed)]
             if not found or max(found) <= row["twofa_last_step"]:
                 return JSONResponse({"detail": "refused"}, 400)
-            await connection.fetchrow(EVENT, user, "stepped_up", now, "success", "totp", "127.0.0.1")
+            await connection.fetchrow(EVENT, user, "stepped_up", now, "success", "totp", "127.0.0.1", None, None)
             sealed = (row["totp_secret"], True, None, None, None, max(found), row["twofa_epoch"], None, None, None, 0)
             await connection.fetch(SAVE, *sealed, user)
             await connection.fetch(PROVED, user, row["twofa_epoch"], "pwd otp mfa", now, now, handle)

@@ -7,14 +7,16 @@ ENROLLMENT = (
 )
 SESSION = (
     "SELECT user_sessions.id, user_sessions.token_hash, user_sessions.user_id, user_sessions.created_at, "
-    "user_sessions.last_seen_at, user_sessions.expires_at, user_sessions.client, users.twofa_end_sessions AS owed "
+    "user_sessions.last_seen_at, user_sessions.expires_at, user_sessions.client, users.role, "
+    "users.twofa_end_sessions AS owed "
     "FROM user_sessions JOIN users ON users.id = user_sessions.user_id WHERE user_sessions.token_hash = $1::VARCHAR"
 )
 TIMEOUT = "SET LOCAL lock_timeout = '2s'"
 LOCK = f"{ENROLLMENT} FROM users WHERE users.id = $1::INTEGER FOR NO KEY UPDATE"
 EVENT = (
-    "INSERT INTO twofold_events (user_id, kind, moment, outcome, factor, client_address) VALUES ($1::INTEGER, "
-    "$2::VARCHAR, $3::TIMESTAMP WITH TIME ZONE, $4::VARCHAR, $5::VARCHAR, $6::VARCHAR)"
+    "INSERT INTO twofold_events (user_id, kind, moment, outcome, factor, client_address, actor, reason) VALUES "
+    "($1::INTEGER, $2::VARCHAR, $3::TIMESTAMP WITH TIME ZONE, $4::VARCHAR, $5::VARCHAR, $6::VARCHAR, $7::VARCHAR, "
+    "$8::VARCHAR)"
 )
 SAVE = (
     "UPDATE users SET totp_secret=$1::VARCHAR, twofa_enabled=$2::BOOLEAN, twofa_backup_codes=$3::VARCHAR, "

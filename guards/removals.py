@@ -16,7 +16,7 @@ class Removal:
 
     Args:
         name: For `make guards ONLY=name`.
-        guarantee: The guarantee that it stands for, by its number in the threat model.
+        guarantee: The guarantee that it stands for, by its number in the threat model; S14 for the allow-list.
         file: Where it stands, from the root of the tree.
         old: The text that is taken away; it occurs there once.
         new: What stands in its place.

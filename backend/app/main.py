@@ -17,23 +17,31 @@ from sqlalchemy import or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app.database import BACKEND, make_engine, migrate
 from app.logs import RequestLog, configuration
 from app.models.user import User
 from app.routes.auth import auth_routes
 from app.routes.health import Readiness, drained, health
-from app.utils.two_factor_auth import current_session, maintain, make_store, make_two_factor_auth, token_sessions
+from app.utils.two_factor_auth import (
+    KEY_FILE,
+    current_session,
+    is_admin,
+    maintain,
+    make_store,
+    make_two_factor_auth,
+    token_sessions,
+)
 from twofold import ConfigurationError
 from twofold.fastapi import TwoFactor
+from twofold.fastapi.admin import two_factor_admin
 from twofold.fastapi.errors import install_problem_details
 from twofold.fastapi.password_limits import PasswordLimits
+from twofold.fastapi.proxies import TrustedProxies
 from twofold.prometheus import Latency, Metrics
 from twofold.prometheus.folder import shared_folder
 from twofold.settings import Settings, make_key_file, share_metrics
 
-KEY_FILE = BACKEND / "var" / "encryption.key"
 MAINTENANCE_SECONDS = 3600  # What is overdue goes within an hour.
 FIRST_MAINTENANCE_SECONDS = 300  # At most; workers that start together begin at random moments within.
 LAST_BATCH_SECONDS = 5  # How long the end waits for a batch that has begun.
@@ -100,6 +108,15 @@ def create_app(settings: Settings | None = None, *, pause: Pause = until) -> Fas
     install_problem_details(app)
     two_factor.install(app, prefix="/api/auth/2fa")
     app.include_router(auth_routes(two_factor), prefix="/api/auth")
+    app.include_router(
+        two_factor_admin(
+            two_factor,
+            is_admin=is_admin,
+            allowed_ips=settings.admin_allowed_ips,
+            production=settings.production,
+        ),
+        prefix="/api/admin/2fa",
+    )
     app.include_router(health)
     app.state.readiness = Readiness(app.state.reader, auth.keys)
     app.add_middleware(Latency, metrics=metrics)
@@ -141,7 +158,7 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
         )
     if settings.trusted_proxies:
         # Outside of all else: who asks is known before anything is looked at.
-        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.trusted_proxies))
+        app.add_middleware(TrustedProxies, trusted_proxies=settings.trusted_proxies)
 
 
 async def keep_maintained(app: FastAPI, stopping: asyncio.Event, pause: Pause) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import TypeVar
 
+from twofold.core.clients import admin_networks
 from twofold.core.places import is_address, leads_to_database, leads_to_redis, networks_of
 from twofold.core.policy import PROFILES, RECOMMENDED, Policy, checked_policy
 from twofold.core.sealing import KEY_BYTES, KeyRing
@@ -17,6 +18,7 @@ from twofold.core.totp import checked_issuer
 from twofold.errors import ConfigurationError
 
 T = TypeVar("T")
+NETWORKS = "write IP addresses and networks like 10.0.0.0/8 or fd00::/8, several with commas"
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 MOST_WORKERS = 256
 LOG_FORMATS = {"json": "json", "text": "text"}
@@ -44,6 +46,8 @@ class Settings:
         workers: Processes that serve.
         redis_url: Where the workers count wrong passwords together; empty where it is missing.
         trusted_proxies: Addresses and networks whose `X-Forwarded-For` is believed.
+        admin_allowed_ips: Addresses and networks from which the routes of administration are reached; of none from
+            nowhere, in development from this machine.
         log_format: How a line of the log is written, `json` or `text`.
         drain_seconds: For how long, once asked to stop, requests are still taken while `/readyz` says no.
         metrics_folder: Where several workers count together; empty where there is one.
@@ -60,6 +64,7 @@ class Settings:
     cors_origins: tuple[str, ...] = ()
     redis_url: str = field(default="", repr=False)
     trusted_proxies: tuple[str, ...] = ()
+    admin_allowed_ips: tuple[str, ...] = ()
     production: bool = False
     log_format: str = "text"
     drain_seconds: int = 0
@@ -93,6 +98,7 @@ class Settings:
             cors_origins=reader.origins("CORS_ORIGINS"),
             redis_url=reader.redis_url("REDIS_URL"),
             trusted_proxies=reader.networks("TRUSTED_PROXIES"),
+            admin_allowed_ips=reader.admin_networks("ADMIN_ALLOWED_IPS"),
             production=production,
             log_format=reader.choice("LOG_FORMAT", LOG_FORMATS, "json" if production else "text"),
             drain_seconds=reader.number("DRAIN_SECONDS", DRAIN_SECONDS if production else 0, 300, least=0),
@@ -258,7 +264,14 @@ class _Reader:
         try:
             return tuple(each for entry in self.entries(name) for each in networks_of(entry))
         except ValueError:
-            self._fault(name, "write IP addresses and networks like 10.0.0.0/8 or fd00::/8, several with commas")
+            self._fault(name, NETWORKS)
+            return ()
+
+    def admin_networks(self, name: str) -> tuple[str, ...]:
+        try:
+            return tuple(map(str, admin_networks(self.entries(name))))
+        except ValueError:
+            self._fault(name, f"{NETWORKS}; a list of everybody is none")
             return ()
 
     def policy(self, name: str) -> Policy:

@@ -108,8 +108,8 @@ def backup_code_roads(world: World) -> list[Road]:
 
 
 def on_the_way(world: World) -> Person:
-    """Somebody with a factor whose session has not proved it, and who moves to a new phone: every road is open."""
-    person = world.enrolled()
+    """An admin with a factor whose session has not proved it, and who moves to a new phone: every road is open."""
+    person = world.admin()
     world.use(lambda auth: auth.totp.set_up(person.id, replace=True))
     person.token = person.session()
     return person

@@ -59,13 +59,13 @@ def test_c15_what_a_client_says_of_itself_counts_nothing(world: World):
 
 
 def by_password(world: World) -> Person:
-    person = world.enrolled()
+    person = world.admin()
     person.token = person.session()
     return person
 
 
 def gone_stale(world: World) -> Person:
-    person = world.enrolled()
+    person = world.admin()
     world.clock.forward(seconds=301)
     return person
 

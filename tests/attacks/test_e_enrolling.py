@@ -3,12 +3,14 @@
 import json
 from base64 import b32decode
 from collections import Counter
+from datetime import timedelta
 
 import pyotp
 
-from tests.attacks.acts import enroll, finish, told
+from tests.attacks.acts import enroll, events_of, finish, log_in, told
 from tests.attacks.roads import routes_of
 from tests.attacks.workers import Asking, Workers
+from tests.http.administration import reset
 from tests.http.world import PREFIX, World
 
 OWN_SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
@@ -128,6 +130,60 @@ def test_e12_one_set_lives(workers: Workers, served_world: World):
     assert len(dead) <= 2
     assert {told(finish(person, backup_code=code)) for codes in dead for code in codes[:3]} == {"invalid-code"}
     assert {told(finish(person, backup_code=code)) for code in live[:3]} == {"success"}
+
+
+def test_e16_after_a_reset_one_begins_anew(world: World):
+    """
+    After a reset by an admin the columns are empty, and not an empty text, the set-up that waited is gone, and so is
+    every wait: the user signs in by password, sets up anew, and signs in with the new app; the old one is dead.
+    """
+    admin, person = world.admin(), enroll(world)
+    old, row = person.secret, person.row()
+    person.set(twofa_failures='{"totp": 100}', twofa_locked_until=world.clock.now() + timedelta(minutes=30))
+    world.use(lambda auth: auth.totp.set_up(person.id, replace=True))
+
+    reset(admin, person.id)
+    emptied = person.row()
+    signed_in = log_in(person, world=world).json()
+    person.token = signed_in["access_token"]
+    status = person.get("/status").json()
+    person.secret = person.post("/setup").json()["secret"]
+    again = told(person.post("/verify", {"code": person.code()}))
+
+    assert signed_in["status"] == "signed_in"
+    assert (status["enabled"], status["pending"], status["methods"]) == (False, False, [])
+    nullable = ("totp_secret", "totp_pending_secret", "totp_pending_until", "twofa_backup_codes", "twofa_failures")
+    assert [emptied[name] for name in (*nullable, "twofa_locked_until", "twofa_enabled_at")] == [None] * 7
+    assert emptied["twofa_epoch"] > row["twofa_epoch"]
+    assert again == "success"
+    world.clock.forward(minutes=1)
+    assert told(finish(person, code=str(pyotp.TOTP(old).at(world.clock.now())))) == "invalid-code"
+    assert told(finish(person, code=person.code())) == "success"
+
+
+def test_e17_an_admin_proves_a_second_factor_and_resets_others(world: World):
+    """
+    An admin who has no second factor, has not proved it, or proved it long ago, resets nobody; no admin resets
+    themselves. A reset ends the user's sessions and tells the user.
+    """
+    fresh, person = world.admin(), world.enrolled()
+    without, unproved, stale = world.signed_in(), world.admin(), world.admin()
+    without.set(role="admin")
+    unproved.token = unproved.session()
+
+    own = told(reset(fresh, fresh.id))
+    refused = [told(reset(admin, person.id)) for admin in (without, unproved)]
+    other = told(reset(fresh, person.id))
+    world.clock.forward(minutes=5, seconds=1)
+    refused.append(told(reset(stale, unproved.id)))
+
+    assert own == "forbidden"
+    assert refused == ["second-factor-not-set-up", "step-up-required", "step-up-required"]
+    assert fresh.row()["twofa_enabled"]
+    assert unproved.row()["twofa_enabled"]
+    assert other == "success"
+    assert told(person.get("/status")) == "not-signed-in"
+    assert ("second_factor_reset", "success") in events_of(person)
 
 
 def test_e18_no_flag_takes_a_live_app_over(world: World):

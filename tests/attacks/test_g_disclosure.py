@@ -11,16 +11,24 @@ from httpx2 import Response
 
 from tests.attacks.acts import events_of, finish, log_in, told
 from tests.attacks.roads import Route, routes_of
+from tests.http.administration import ADMIN
+from tests.http.administration import ROUTES as ADMIN_ROUTES
 from tests.http.problems import everything
 from tests.http.test_disclosure import STATUSES, Story, everything_logged
 from tests.http.victim import Victim
 from tests.http.world import PASSWORD, PREFIX, Person, World
 
+COUNTED_BY = {
+    f"GET {PREFIX}/export",
+    *(f"{method} {ADMIN}{path}" for method, path in ADMIN_ROUTES if "{id}" in path),
+}
+"""The routes that count backup codes, under their name."""
+
 SHOWN_BY = {
     "secret": {f"POST {PREFIX}/setup"},
     "otpauth_uri": {f"POST {PREFIX}/setup"},
     "qr_code": {f"POST {PREFIX}/setup"},
-    "backup_codes": {f"POST {PREFIX}/verify", f"POST {PREFIX}/backup-codes", f"GET {PREFIX}/export"},
+    "backup_codes": {f"POST {PREFIX}/verify", f"POST {PREFIX}/backup-codes", *COUNTED_BY},
     "sign_in_token": {"POST /api/auth/login"},
     "access_token": {
         "POST /api/auth/login",
@@ -29,7 +37,7 @@ SHOWN_BY = {
         f"POST {PREFIX}/disable",
     },
 }
-"""The names of what is secret in an answer, and the only routes that may have it there; the export counts codes."""
+"""The names of what is secret in an answer, and the only routes that may have it there."""
 
 FREE = {"user": {"id", "email"}, "failures": {"totp"}}
 """Fields of which OpenAPI says that their names are free, and the names that they have."""

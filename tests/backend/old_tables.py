@@ -133,9 +133,14 @@ class Running:
 
 
 @contextmanager
-def running(settings: Settings) -> Iterator[Running]:
-    """The backend on a database that it brings up to date when it starts, with a clock that stands still."""
+def running(settings: Settings, *, client_address: str = "testclient") -> Iterator[Running]:
+    """
+    The backend on a database that it brings up to date when it starts, with a clock that stands still.
+
+    Args:
+        client_address: From where it is asked; no address at all unless it matters.
+    """
     app, clock = create_app(settings, pause=for_ever), StoppedClock()
     app.state.two_factor.auth.clock = clock
-    with TestClient(app) as client:
+    with TestClient(app, client=(client_address, 50_000)) as client:
         yield Running(app, client, clock)

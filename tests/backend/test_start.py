@@ -102,6 +102,14 @@ FAULTS = {
     "every proxy": fault("TRUSTED_PROXIES", "*", "write IP addresses and networks"),
     "everybody a proxy": fault("TRUSTED_PROXIES", "0.0.0.0/0", "write IP addresses and networks"),
     "everybody of IPv6": fault("TRUSTED_PROXIES", "::/0", "write IP addresses and networks"),
+    "everybody of IPv4 in IPv6": fault("TRUSTED_PROXIES", "::ffff:0:0/96", "write IP addresses and networks"),
+    "proxy with a zone": fault("TRUSTED_PROXIES", "fe80::1%eth0", "write IP addresses and networks"),
+    "every admin": fault("ADMIN_ALLOWED_IPS", "*", "write IP addresses and networks"),
+    "everybody an admin": fault("ADMIN_ALLOWED_IPS", "10.0.0.0/8,0.0.0.0/0", "a list of everybody is none"),
+    "everybody of IPv6 an admin": fault("ADMIN_ALLOWED_IPS", "::/0", "a list of everybody is none"),
+    "admins of IPv4 in IPv6": fault("ADMIN_ALLOWED_IPS", "::ffff:0.0.0.0/96", "a list of everybody is none"),
+    "admin by name": fault("ADMIN_ALLOWED_IPS", "vpn.example.com", "write IP addresses and networks"),
+    "admin with a zone": fault("ADMIN_ALLOWED_IPS", "fe80::1%eth0", "write IP addresses and networks"),
     "proxy by its name": fault("TRUSTED_PROXIES", "10.0.0.1, proxy.internal", "write IP addresses and networks"),
     "proxy with a port": fault("TRUSTED_PROXIES", "10.0.0.1:8080", "write IP addresses and networks"),
     "address in a network": fault("TRUSTED_PROXIES", "10.0.0.1/8", "write IP addresses and networks"),
@@ -165,7 +173,7 @@ def test_all_that_is_wrong_is_told_at_once():
     text = refusal_of(*every.values())
 
     assert sorted(names_in(text)) == sorted(every)
-    assert len(every) == 15
+    assert len(every) == 16
 
 
 def test_values_stay_out_of_a_traceback():
@@ -222,6 +230,14 @@ def test_proxies_are_known_on_sockets_for_both_kinds_of_ip():
         *("10.0.0.0/8", "::ffff:10.0.0.0/104", "192.0.2.1/32", "::ffff:192.0.2.1/128", "fd00::/8"),
     )
     assert Settings.from_environment(NOTHING).trusted_proxies == ()
+
+
+def test_admins_come_from_where_the_list_says():
+    """Addresses and networks of either kind of IP are read, each in one way to write it; nobody is there unasked."""
+    settings = Settings.from_environment(NOTHING | {"ADMIN_ALLOWED_IPS": "192.0.2.0/24, ::ffff:10.0.0.1,2001:DB8::/32"})
+
+    assert settings.admin_allowed_ips == ("192.0.2.0/24", "10.0.0.1/32", "2001:db8::/32")
+    assert Settings.from_environment(NOTHING).admin_allowed_ips == ()
 
 
 @pytest.mark.parametrize(

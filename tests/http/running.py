@@ -22,10 +22,16 @@ SECONDS = 10
 
 
 class RunningServer:
-    """A server in a thread, as `app.main` starts it."""
+    """
+    A server in a thread, as `app.main` starts it.
 
-    def __init__(self, app: FastAPI, http: str, loop: str) -> None:
-        self._listening = socket.create_server(("127.0.0.1", 0))
+    Args:
+        both: It listens for both kinds of IP on one socket.
+    """
+
+    def __init__(self, app: FastAPI, http: str, loop: str, *, both: bool = False) -> None:
+        family = socket.AF_INET6 if both else socket.AF_INET
+        self._listening = socket.create_server(("::" if both else "127.0.0.1", 0), family=family, dualstack_ipv6=both)
         self.port: int = self._listening.getsockname()[1]
         config = uvicorn.Config(app, http=http, loop=loop, proxy_headers=False, server_header=False, log_config=None)
         self._server = uvicorn.Server(config)
@@ -51,14 +57,15 @@ class RunningServer:
         """Call an asynchronous function on the server's event loop."""
         return asyncio.run_coroutine_threadsafe(function(*arguments), self._runner.get_loop()).result(SECONDS)
 
-    def send(self, *parts: bytes, ends: bool = False) -> Response:
+    def send(self, *parts: bytes, ends: bool = False, host: str = "127.0.0.1") -> Response:
         """
         Send bytes, and read the one answer.
 
         Args:
             ends: Say that nothing more comes, while still listening.
+            host: From and to which address of this machine.
         """
-        with socket.create_connection(("127.0.0.1", self.port), SECONDS) as connection:
+        with socket.create_connection((host, self.port), SECONDS, (host, 0)) as connection:
             try:
                 for part in parts:
                     connection.sendall(part)
@@ -79,21 +86,30 @@ class ServedWorld(World):
         self.server = server
 
     def raw(
-        self, path: str, headers: Sequence[tuple[bytes, bytes]], body: bytes = b"{}", *, method: bytes = b"POST"
+        self,
+        path: str,
+        headers: Sequence[tuple[bytes, bytes]],
+        body: bytes = b"{}",
+        *,
+        method: bytes = b"POST",
+        host: str = "127.0.0.1",
     ) -> Response:
         """One request with exactly these headers, beside those that say where it goes and how long it is."""
         given = [(b"Host", b"localhost"), (b"Connection", b"close"), *headers]
         if not {name.lower() for name, _ in headers} & {b"content-length", b"transfer-encoding"}:
             given.append((b"Content-Length", str(len(body)).encode()))
         head = b"%s %s HTTP/1.1\r\n" % (method, path.encode()) + b"".join(b"%s: %s\r\n" % header for header in given)
-        return self.server.send(head + b"\r\n" + body)
+        return self.server.send(head + b"\r\n" + body, host=host)
 
 
 @contextmanager
-def served(place: Place, settings: Settings, *, http: str, loop: str) -> Iterator[ServedWorld]:
+def served(place: Place, settings: Settings, *, http: str, loop: str, both: bool = False) -> Iterator[ServedWorld]:
     """The backend behind a server that reads HTTP with *http*."""
     app = create_app(settings, pause=for_ever)
-    with RunningServer(app, http, loop) as server, Client(base_url=f"http://127.0.0.1:{server.port}") as client:
+    with (
+        RunningServer(app, http, loop, both=both) as server,
+        Client(base_url=f"http://127.0.0.1:{server.port}") as client,
+    ):
         world = ServedWorld(app, client, place, server)
         yield world
         world.engine.dispose()

@@ -318,7 +318,7 @@ def test_statements_are_logged_without_values(told: Told):
 
 def test_events_disclose_nothing(told: Told):
     """
-    The events of a story hold kinds, moments, outcomes, factors and addresses, and nothing else.
+    The events of a story hold kinds, moments, outcomes, factors and addresses, who did it and why, and nothing else.
     """
     events = told.story.person.kept()["twofold_events"]
 
@@ -330,7 +330,10 @@ def test_events_disclose_nothing(told: Told):
         "outcome",
         "factor",
         "client_address",
+        "actor",
+        "reason",
     }
+    assert {(event["actor"], event["reason"]) for event in events} == {(None, None)}
     assert told.story.found_in(repr(events)) == []
 
 

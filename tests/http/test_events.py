@@ -36,6 +36,7 @@ def test_the_own_events(each_world: World):
         "outcome": "invalid-code",
         "factor": "totp",
         "client_address": "192.0.2.1",
+        "reason": None,
     }
     assert [enrolled["kind"], begun["kind"]] == ["factor_enrolled", "set_up_started"]
     assert answer.json()["next_cursor"] is None

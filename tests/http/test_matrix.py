@@ -1,5 +1,6 @@
 """Every route against every kind of session, as `docs/access-matrix.md` says."""
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,20 +10,23 @@ from typing import Any
 import pytest
 from httpx2 import Response
 
-from tests.http.world import PASSWORD, PREFIX, Person, World
+from tests.http.administration import ADMIN
+from tests.http.bodies import JSON
+from tests.http.world import ELSEWHERE, PASSWORD, PREFIX, Person, World
 
 MATRIX = Path(__file__).parents[2] / "docs" / "access-matrix.md"
 
 
 def cells() -> list[tuple[str, str, str]]:
     """Route, kind of session and what it gets, of every cell that is not empty."""
-    rows = [
-        [cell.strip().strip("`") for cell in line.strip("|").split("|")]
-        for line in MATRIX.read_text().splitlines()
-        if line.startswith("|")
-    ]
-    columns = rows[0][1:]
-    return [(row[0], column, cell) for row in rows[2:] for column, cell in zip(columns, row[1:], strict=True) if cell]
+    found, columns = [], list[str]()
+    for line in MATRIX.read_text().splitlines():
+        first, *row = [cell.strip().strip("`") for cell in line.strip("|").split("|")]
+        if first == "route":
+            columns = row
+        elif line.startswith("| `"):
+            found += [(first, column, cell) for column, cell in zip(columns, row, strict=True) if cell]
+    return found
 
 
 @dataclass
@@ -33,6 +37,7 @@ class Case:
     headers: dict[str, str]
     sign_in_token: str
     other: Person
+    client: str = "192.0.2.1"
 
     def code(self) -> str:
         return self.person.code() if self.person.secret else "000000"
@@ -73,6 +78,23 @@ def fresh(world: World) -> Case:
     return Case(person, person.bearer, person.sign_in_token(), world.signed_in())
 
 
+def admin(case: Callable[[World], Case]) -> Callable[[World], Case]:
+    """The same as an admin."""
+
+    def made(world: World) -> Case:
+        made = case(world)
+        made.person.set(role="admin")
+        return made
+
+    return made
+
+
+def outside(world: World) -> Case:
+    case = admin(fresh)(world)
+    case.client = ELSEWHERE
+    return case
+
+
 CASES: dict[str, Callable[[World], Case]] = {
     "none": none,
     "sign-in token": sign_in_token,
@@ -81,6 +103,16 @@ CASES: dict[str, Callable[[World], Case]] = {
     "stale AAL2": stale,
     "fresh AAL2": fresh,
     "another user": fresh,
+}
+ADMIN_CASES: dict[str, Callable[[World], Case]] = {
+    "none": none,
+    "sign-in token": sign_in_token,
+    "admin, AAL1": admin(password_only),
+    "admin, AAL1, 2FA on": admin(password_only_with_factor),
+    "admin, stale AAL2": admin(stale),
+    "admin, fresh AAL2": admin(fresh),
+    "no role": fresh,
+    "outside": outside,
 }
 
 
@@ -96,6 +128,8 @@ def session_id(person: Person, case: Case) -> int:
 def ask(route: str, kind: str, case: Case) -> Response:
     """A request that is right in all but, perhaps, who sends it."""
     method, path = route.split()
+    if path.startswith(ADMIN):
+        return asked_as_admin(method, path, case)
     owner = case.other if kind == "another user" else case.person
     bodies: dict[str, Callable[[], Any]] = {
         "POST /api/auth/register": lambda: {"email": case.person.world.stranger(), "password": PASSWORD},
@@ -115,12 +149,21 @@ def ask(route: str, kind: str, case: Case) -> Response:
     return case.person.world.request(method, path, headers=case.headers, **options)
 
 
+def asked_as_admin(method: str, path: str, case: Case) -> Response:
+    """A request of administration about somebody with a second factor."""
+    world = case.person.world
+    body = json.dumps({"reason": "Lost phone"}).encode() if method == "POST" else b""
+    headers = [(name.encode(), value.encode()) for name, value in (case.headers | JSON).items()]
+    path = path.replace("{id}", str(world.enrolled().id))
+    return world.ask(path, headers, chunks=[body], method=method, client=case.client)
+
+
 @pytest.mark.parametrize(("route", "kind", "expected"), cells())
 def test_a_route_gives_each_session_what_the_matrix_says(world, route, kind, expected):
     """
     A request that is right in all but who sends it gets the status of its cell, and for an error its slug.
     """
-    response = ask(route, kind, CASES[kind](world))
+    response = ask(route, kind, (ADMIN_CASES if ADMIN in route else CASES)[kind](world))
 
     slug = "" if response.is_success else re.sub(".*:", " ", response.json()["type"])
     assert expected == f"{response.status_code}{slug}"
@@ -141,7 +184,12 @@ def test_a_row_has_every_kind_of_session():
     No cell of the matrix is empty but of those routes on which nobody can ask for another user's things.
     """
     filled = {(route, kind) for route, kind, _ in cells()}
-    routes, kinds = {route for route, _ in filled}, CASES.keys() - {"another user"}
+    routes, kinds = {route for route, _ in filled if ADMIN not in route}, CASES.keys() - {"another user"}
+    of_admins = {route for route, _ in filled if ADMIN in route}
 
     assert {(route, kind) for route in routes for kind in kinds} <= filled
-    assert {route for route in routes if "{" in route} == {route for route, kind in filled if kind == "another user"}
+    others = {route for route, kind in filled if kind == "another user"}
+    assert {route for route in routes if "{" in route} == others
+    assert {(route, kind) for route in of_admins for kind in ADMIN_CASES} == {
+        each for each in filled if ADMIN in each[0]
+    }

@@ -7,6 +7,8 @@ from sqlalchemy import delete, func, select
 
 from app.models.user import User, UserSession, hashed
 from app.utils.two_factor_auth import current_session
+from tests.http.administration import ROUTES as ADMIN_ROUTES
+from tests.http.administration import path_of
 from tests.http.asgi import Asked
 from tests.http.problems import problem_of, slug_of
 from tests.http.test_sign_in import as_bearer, finish, sign_in
@@ -42,6 +44,7 @@ BEHIND_A_SESSION = [
     ("DELETE", f"{SESSIONS}/1"),
     ("POST", LOGOUT),
     *((method_of(path), path) for path in BODIES if path not in {REGISTER, LOGIN, FINISH}),
+    *((method, path_of(path, 1)) for method, path in ADMIN_ROUTES),
 ]
 """Every route that asks who is signed in."""
 

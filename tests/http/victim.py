@@ -1,4 +1,4 @@
-"""Somebody in the middle of everything: signed in, signing in elsewhere, and moving to a new phone."""
+"""Somebody in the middle of everything: an admin, signed in, signing in elsewhere, and moving to a new phone."""
 
 from typing import Any
 
@@ -49,7 +49,7 @@ class Victim:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.person = world.enrolled()
+        self.person = world.admin()
         self.sign_in_token = self.person.sign_in_token()
         # A failure is on the books, so that a lost one would be seen as well as one too many.
         self.person.post("/step-up", {"code": self.person.wrong_code()})

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, MetaData, create_engine, insert, select, update
 from starlette.testclient import TestClient
 
 from app.main import create_app
-from app.models.user import PASSWORDS, User, UserSession, hashed
+from app.models.user import ADMIN, PASSWORDS, User, UserSession, hashed
 from tests.http.asgi import Asked, Headers, InProcess, ask, ask_side_by_side
 from tests.pauses import for_ever
 from twofold import TwoFactorAuth
@@ -34,6 +34,8 @@ PREFIX = "/api/auth/2fa"
 PASSWORD = "correct horse battery staple"
 PASSWORD_HASH = PASSWORDS.hash(PASSWORD)
 STEP = timedelta(seconds=30)
+AT_HOME, ELSEWHERE = "192.0.2.0/24", "198.51.100.9"
+"""From where admins are let in, and an address that is not there."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,12 @@ class World:
         person.token = person.session(proved)
         return person
 
+    def admin(self) -> "Person":
+        """Somebody who may administer, and has proved a second factor a moment ago."""
+        person = self.enrolled()
+        person.set(role=ADMIN)
+        return person
+
 
 class Person:
     """
@@ -256,7 +264,8 @@ class Person:
 
 
 def settings_for(place: Place, key: str, *, policy: Policy = RECOMMENDED, **others: Any) -> Settings:
-    return Settings(database_url=place.async_url, encryption_key=(key,), policy=policy, **others)
+    at_home = {"admin_allowed_ips": (AT_HOME,)} | others
+    return Settings(database_url=place.async_url, encryption_key=(key,), policy=policy, **at_home)
 
 
 @contextmanager

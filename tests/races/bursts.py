@@ -5,6 +5,7 @@ from collections import Counter
 from tests.races.crew import Crew, Outcome, move
 from tests.races.people import Person
 from tests.races.place import Place
+from twofold import TwoFactorAuth
 
 ONE_OF_FORTY = Counter({"success": 1, "code-already-used": 39})
 FIVE_OF_SIXTY = Counter({"invalid-code": 5, "locked": 55})
@@ -25,3 +26,12 @@ def guess(crew: Crew, place: Place, person: Person) -> list[Outcome]:
 def burn_nine(crew: Crew, place: Place, person: Person) -> list[Outcome]:
     """Nine different backup codes of one person."""
     return crew.race(place, [move("backup_codes.burn", person.user_id, code) for code in person.backup_codes[:9]])
+
+
+def reset_by_many(crew: Crew, place: Place, person: Person) -> list[Outcome]:
+    """Twenty resets of one person, by as many admins."""
+    return crew.race(place, [move(_reset, person.user_id, str(admin)) for admin in range(20)])
+
+
+def _reset(auth: TwoFactorAuth, user_id: int, actor: str) -> int:
+    return auth.users.reset(user_id, reason="Lost phone", actor=actor)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.races.bursts import burn_nine, finish_with_one_code, guess
+from tests.races.bursts import burn_nine, finish_with_one_code, guess, reset_by_many
 from tests.races.crew import Crew, told
 from tests.races.people import People, Person
 from tests.races.place import Place
@@ -42,6 +42,17 @@ def test_a_naive_store_forgets_that_a_backup_code_was_used(crew: Crew, place: Pl
     def lost(person: Person) -> bool:
         accepted = told(burn_nine(crew, replace(place, naive=True), person))["success"]
         return 10 - people.auth().enrollment.status(person.user_id).backup_codes_remaining < accepted
+
+    assert _ever(lost, people)
+
+
+def test_a_naive_store_resets_a_user_twice(crew: Crew, place: Place, people: People):
+    """
+    Without the row's lock more than one of twenty resets happens.
+    """
+
+    def lost(person: Person) -> bool:
+        return told(reset_by_many(crew, replace(place, naive=True), person))["success"] > 1
 
     assert _ever(lost, people)
 

@@ -25,7 +25,7 @@ def test_the_newest_comes_first(auth, person, told):
     page = auth.events.page(7)
 
     assert [
-        ListedEvent(item.id, event.kind, event.moment, event.outcome, event.factor, event.client_address)
+        ListedEvent(item.id, event.kind, event.moment, event.outcome, event.factor, event.client_address, event.reason)
         for item, event in zip(page.items, reversed(told), strict=True)
     ] == list(page.items)
     assert page.next_cursor is None

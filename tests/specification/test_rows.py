@@ -207,7 +207,7 @@ def test_S9_the_header_and_cors(backend):
 def test_S10_the_files_and_their_staircase():
     """The files have the names asked for, `app` has few others, and each stands only on those below it."""
     asked_for = ["main", "routes.auth", "utils.two_factor_auth", "models.user", "database"]
-    stairs = [*asked_for[:2], "routes.health", *asked_for[2:], "logs"]
+    stairs = ["main", "admin", "routes.auth", "routes.health", *asked_for[2:], "logs"]
     there = {path.relative_to(BACKEND / "app").with_suffix("") for path in (BACKEND / "app").rglob("*.py")}
     named = {".".join(path.parts) for path in there if path.name != "__init__"}
     steps = {name: imports_of(BACKEND / "app" / f"{name.replace('.', '/')}.py") for name in stairs}
@@ -261,3 +261,16 @@ def test_S13_supports_three_standards():
     }
     assert all(standard.may_not_say for standard in named)
     assert "docs/compliance.md" in (ROOT / "README.md").read_text()
+
+
+@pytest.mark.parametrize(("address", "status"), [("192.0.2.7", 200), ("2001:db8::7", 200), ("198.51.100.7", 403)])
+def test_S14_the_allow_list(database, address, status):
+    """From an address in `ADMIN_ALLOWED_IPS`, IPv4 or IPv6, an admin is let in; from another nobody."""
+    listed = {"ADMIN_ALLOWED_IPS": "192.0.2.0/24,2001:db8::/32", "APP_ENV": "development"}
+    settings = Settings.from_environment({"DATABASE_URL": database.url, "ENCRYPTION_KEY": KEY, **listed})
+    with running(settings, client_address=address) as backend:
+        _, session = enrolled(backend)
+        database.execute("UPDATE users SET role = 'admin'")
+        answer = backend.client.get("/api/admin/2fa/users", headers=session)
+
+    assert answer.status_code == status

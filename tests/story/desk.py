@@ -3,11 +3,13 @@
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.database import BACKEND
 from tests.servers import program
 from tests.story.live import ClockInAFile
 from twofold.testing.clock import NOON
@@ -20,6 +22,10 @@ OATHTOOL = """#!/bin/sh
 moment=$(($(cat "$CLOCK") + 30))
 echo "$moment" >"$CLOCK.next" && mv "$CLOCK.next" "$CLOCK"
 exec "$REAL_OATHTOOL" "$@" -N "@$moment"
+"""
+# The backend's Python, in its folder.
+PYTHON = """#!/bin/sh
+cd "$BACKEND" && exec "$REAL_PYTHON" "$@"
 """
 # Who waits moves the clock.
 SLEEP = """#!/bin/sh
@@ -60,27 +66,31 @@ class Desk:
         file.write_text(str(int(NOON.timestamp())))
         return ClockInAFile(file)
 
-    def type_in(self, blocks: Sequence[str], api: str) -> list[list[Any]]:
+    def type_in(self, blocks: Sequence[str], api: str, **environment: str) -> list[list[Any]]:
         """
         Type the blocks one after the other into one shell; what each of them printed.
 
         Args:
             api: The address that the document's variable `API` stands for.
+            environment: That of the backend, for what is done beside it.
         """
         programs = self.tools / "bin"
         programs.mkdir()
-        for name, script in (("oathtool", OATHTOOL), ("sleep", SLEEP)):
+        for name, script in (("oathtool", OATHTOOL), ("sleep", SLEEP), ("python", PYTHON)):
             (programs / name).write_text(script)
             (programs / name).chmod(0o755)
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", "".join(f"{block}\necho {END_OF_BLOCK}\n" for block in blocks)],
             cwd=self.folder,
             env={
+                **environment,
                 "API": api,
+                "BACKEND": str(BACKEND),
                 "CLOCK": str(self.tools / "clock"),
                 "HOME": str(self.tools),
                 "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
                 "REAL_OATHTOOL": program("oathtool"),
+                "REAL_PYTHON": sys.executable,
             },
             stdin=subprocess.DEVNULL,
             capture_output=True,

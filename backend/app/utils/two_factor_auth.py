@@ -15,8 +15,8 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Row, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.database import opened, read_one
-from app.models.user import DEAD_SESSIONS, SESSION, User, UserSession, hashed, is_alive
+from app.database import BACKEND, opened, read_one
+from app.models.user import ADMIN, DEAD_SESSIONS, SESSION, User, UserSession, hashed, is_alive
 from twofold import Assurance, KeyRing, TwoFactorAuth
 from twofold.core.policy import CLOCK_GRACE, ROWS_AT_ONCE
 from twofold.errors import NotSignedIn
@@ -27,6 +27,7 @@ from twofold.service.ports import EventSink
 from twofold.settings import Settings
 from twofold.sqlalchemy import SqlAlchemyStore
 
+KEY_FILE = BACKEND / "var" / "encryption.key"  # Where one is made, for trying things out.
 SEEN_EVERY = timedelta(minutes=1)  # How exactly the last request is known: each would otherwise be a write.
 bearer = HTTPBearer(auto_error=False, description="The `access_token` of a sign-in.")
 
@@ -75,6 +76,11 @@ CurrentRow = Annotated[Row[Any], Depends(user_session)]
 async def current_session(row: CurrentRow) -> SignedIn:
     """Who is signed in, for the library."""
     return SignedIn(row.user_id, session_id=row.token_hash, owed=row.owed)
+
+
+async def is_admin(row: CurrentRow) -> bool:
+    """Whether who is signed in may administer: as the table says now, whatever it said when the session began."""
+    return bool(row.role == ADMIN)
 
 
 class TokenSessions:

@@ -32,6 +32,8 @@ class EventKind(StrEnum):
     SECRET_IMPORTED = "secret_imported"  # noqa: S105 - the name of an event
     UNLOCKED = "unlocked"
     ADMIN_REFUSED = "admin_refused"
+    ROLE_GRANTED = "role_granted"
+    ROLE_REVOKED = "role_revoked"
     CODE_ACCEPTED = "code_accepted"
     CODE_REFUSED = "code_refused"
     VALUE_UNREADABLE = "value_unreadable"

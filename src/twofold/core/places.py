@@ -1,8 +1,10 @@
 """Places as people write them down: addresses, networks, and what stands behind `://` in a URL."""
 
 import re
-from ipaddress import IPv4Network, ip_address, ip_network
+from ipaddress import IPv4Network, ip_address
 from urllib.parse import parse_qsl, urlsplit
+
+from twofold.core.clients import network_as_is
 
 # What stands behind `://` for a server: [user[:password]@][host][:port][/database][?parameters].
 _SERVER = r"([^:/@]*(:[^@]*)?@)?(\[[^\]/?@]+\]|[^\[\]:/?@]*)(:(?P<port>[0-9]{1,5}))?(/[^?]*)?(\?.*)?"
@@ -22,12 +24,9 @@ def networks_of(text: str) -> list[str]:
     An address or a network, and for IPv4 also how a socket for both kinds of IP writes it.
 
     Raises:
-        ValueError: It is neither, or an address within a network, of which nobody knows which was meant; or it is
-            everybody, whom nobody may trust.
+        ValueError: As `network_as_is`.
     """
-    network = ip_network(text)
-    if network.prefixlen == 0:
-        raise ValueError
+    network = network_as_is(text)
     if isinstance(network, IPv4Network):
         return [str(network), f"::ffff:{network.network_address}/{96 + network.prefixlen}"]
     return [str(network)]

@@ -21,6 +21,10 @@ EVENTS_A_PAGE = 50
 USERS_A_PAGE = 50
 """Users on one page of an admin's search."""
 
+STRANGERS_A_MINUTE = 100
+"""Refusals of strangers at the routes of administration that a process stores each minute, one of each client network:
+the table grows by 150,000 a day at most, and a single stranger fills it with 1,440."""
+
 REASON_CHARACTERS = 255
 """Characters of the reason that an admin gives: a sentence or two, and the number of a ticket."""
 
@@ -65,6 +69,10 @@ ENROLLMENTS_AT_ONCE = 1000
 
 USERS_SHOWN, ROUTES_SHOWN = 5, 12
 """Users, and routes, that a finding names: enough to begin with, few enough to read."""
+
+WIDEST_ADMIN_NETWORK = {4: 8, 6: 7}
+"""The shortest prefix in a list of who may administer, by version of IP: no organization has more (RFC 1918, RFC 4193);
+what is wider is everybody, or nearly."""
 
 
 @dataclass(frozen=True, kw_only=True)

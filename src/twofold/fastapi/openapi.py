@@ -12,13 +12,17 @@ from twofold.errors import (
     AddressLimit,
     CodeAlreadyUsed,
     FactorDisabled,
+    Forbidden,
     InvalidCode,
     InvalidRequest,
     Locked,
+    NotSignedIn,
     RateLimited,
+    SecondFactorNotSetUp,
     StepUpRequired,
     TwofoldError,
     Unauthenticated,
+    Unavailable,
 )
 from twofold.fastapi.errors import MEDIA_TYPE, problem_of
 from twofold.fastapi.schemas import ProblemDetails
@@ -34,6 +38,12 @@ EXAMPLES: dict[type[TwofoldError], TwofoldError] = {
 
 CODE_REFUSED = (Locked, FactorDisabled, InvalidCode, CodeAlreadyUsed)
 """How a code may be refused."""
+
+ADMIN_REFUSED = (
+    *(NotSignedIn, StepUpRequired, Forbidden, SecondFactorNotSetUp, InvalidRequest),
+    *(*CODE_REFUSED, Unavailable),
+)
+"""How each route of administration may be refused."""
 
 BODY_ERRORS = {
     413: "The body is larger than any that is taken.",

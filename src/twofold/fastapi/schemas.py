@@ -131,6 +131,7 @@ class EventItem(BaseModel):
     client_address: str | None = Field(
         description="Where it came from, as long as that is kept.", examples=["192.0.2.7"]
     )
+    reason: str | None = Field(description="Why, where an admin did it.", examples=["Lost phone, ticket 4711"])
 
 
 class EventsAnswer(BaseModel):

@@ -67,7 +67,7 @@ class Context:
         except CannotOpen as error:
             self.tell_unreadable(scopes[-1].user_id, error)
             raise
-        self._tell(scopes[-1].events)
+        self.tell(scopes[-1].events)
         return result
 
     def read(self, work: "Callable[[Scope], T]") -> T:
@@ -98,9 +98,10 @@ class Context:
 
         with suppress(TwofoldError):
             self.store.transact(work)
-            self._tell([event])
+            self.tell([event])
 
-    def _tell(self, events: list[Event]) -> None:
+    def tell(self, events: list[Event]) -> None:
+        """Tell events to whoever wants to know; after their commit."""
         if self.on_event is None:
             return
         for event in events:

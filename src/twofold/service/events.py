@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from twofold.core.events import RecordedEvent
+from twofold.core.events import Event, EventKind, RecordedEvent
 from twofold.core.policy import EVENTS_A_PAGE
 from twofold.core.sealing import KeyRing
-from twofold.errors import InvalidRequest
+from twofold.errors import InvalidRequest, TwofoldError
 from twofold.service.context import Context, Scope
 from twofold.service.ports import Transaction, UserId
 
@@ -31,12 +32,13 @@ class ListedEvent:
     outcome: str | None
     factor: str | None
     client_address: str | None
+    reason: str | None
 
     @classmethod
     def of(cls, event: RecordedEvent, user_id: UserId, keys: KeyRing) -> "ListedEvent":
-        """A recorded event of this user."""
+        """A recorded event of this user; why somebody did it, and not who."""
         name = keys.name_of(event.number, user_id)
-        return cls(name, event.kind, event.moment, event.outcome, event.factor, event.client_address)
+        return cls(name, event.kind, event.moment, event.outcome, event.factor, event.client_address, event.reason)
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,28 @@ class EventCases:
         found = self.context.store.read(work)
         items = tuple(found[:at_most])
         return RecordedPage(items, str(items[-1].number) if len(found) > at_most else None)
+
+    def admin_refused(self, user_id: UserId | None, outcome: str, *, is_kept: bool) -> None:
+        """
+        Record that somebody was refused at a route of administration, and tell it; whatever fails, they stay refused.
+
+        Args:
+            user_id: Who it was; nobody where no session was looked at.
+            outcome: The slug of the error that was told.
+            is_kept: Whether it is stored, beside being told.
+        """
+        context = self.context
+        event = Event(user_id, EventKind.ADMIN_REFUSED, context.clock.now(), outcome, None, context.client_address)
+
+        def work(tx: Transaction) -> None:
+            if user_id is not None:
+                tx.hold(user_id)
+            tx.record(event)
+
+        if is_kept:
+            with suppress(TwofoldError):
+                context.store.transact(work)
+        context.tell([event])
 
     def _number_of(self, cursor: str, user_id: UserId) -> int:
         try:

@@ -7,7 +7,7 @@ from twofold.core.events import EventKind
 from twofold.core.policy import USERS_A_PAGE
 from twofold.core.sealing import user_text
 from twofold.core.users import Adoption, ListedUser, checked_reason, named_actor
-from twofold.errors import InvalidRequest, NotEnabled
+from twofold.errors import Forbidden, InvalidRequest, NotEnabled, UnknownUser
 from twofold.service.context import Context, Scope
 from twofold.service.events import WRONG_CURSOR
 from twofold.service.ports import UserId
@@ -40,6 +40,18 @@ class UserCases:
             UnknownUser: There is no such user, or there are several of that name.
         """
         return self.context.store.read(lambda tx: tx.user_of(text))
+
+    def by_id(self, text: str) -> UserId:
+        """
+        The id of a user, from its text alone: whoever chose another's id for an account name is not meant.
+
+        Raises:
+            UnknownUser: There is no such user.
+        """
+        user_id = self.find(text)
+        if user_text(user_id) != text:
+            raise UnknownUser
+        return user_id
 
     def page(
         self,
@@ -75,13 +87,14 @@ class UserCases:
         """How many users have a second factor."""
         return self.context.read(lambda scope: scope.tx.adoption(scope.at))
 
-    def reset(self, user_id: UserId, *, reason: str, actor: str) -> int:
+    def reset(self, user_id: UserId, *, reason: str, actor: str, by: UserId | None = None) -> int:
         """
         Remove every factor of a user who cannot prove one; all sessions are to end (G8).
 
         Args:
             reason: Why; the user can read it.
             actor: Who does it.
+            by: That one's user id, where it is a user; nobody does it to himself.
 
         Returns:
             What is owed of "end all sessions"; paid by the host, or before the next answer behind *current_session*.
@@ -89,12 +102,14 @@ class UserCases:
         Raises:
             InvalidRequest: *reason* says nothing.
             UnknownUser: There is no such user.
+            Forbidden: It is oneself.
             NotEnabled: There is nothing to remove.
         """
         why = checked_reason(reason)
 
         def work(scope: Scope) -> int:
             enrollment = scope.lock(user_id)
+            _refuse_oneself(scope, enrollment, by)
             if not _has_anything(enrollment):
                 raise NotEnabled
             after = enrollment.without_factors()
@@ -105,26 +120,53 @@ class UserCases:
 
         return self.context.transact(work)
 
-    def unlock(self, user_id: UserId, *, reason: str, actor: str) -> None:
+    def unlock(self, user_id: UserId, *, reason: str, actor: str, by: UserId | None = None) -> None:
         """
         End the wait of a user; the counts stay, for only a success begins them again (G4).
 
         Args:
             reason: Why; the user can read it.
             actor: Who does it.
+            by: That one's user id, where it is a user; nobody does it to himself.
 
         Raises:
             InvalidRequest: *reason* says nothing.
             UnknownUser: There is no such user.
+            Forbidden: It is oneself.
         """
         why = checked_reason(reason)
 
         def work(scope: Scope) -> None:
             enrollment = scope.lock(user_id)
+            _refuse_oneself(scope, enrollment, by)
             scope.tx.save(replace(enrollment, attempts=enrollment.attempts.unlocked()))
             scope.record(EventKind.UNLOCKED, actor=named_actor(actor), reason=why)
 
         self.context.transact(work)
+
+    def role_changed(self, user_id: UserId, *, granted: bool, actor: str) -> None:
+        """
+        Record that the host lets a user administer from now on, or not any more; to be called before it does.
+
+        Args:
+            actor: Who does it.
+
+        Raises:
+            UnknownUser: There is no such user.
+        """
+
+        def work(scope: Scope) -> None:
+            scope.tx.hold(user_id)
+            scope.user_id = user_id
+            scope.record(EventKind.ROLE_GRANTED if granted else EventKind.ROLE_REVOKED, actor=named_actor(actor))
+
+        self.context.transact(work)
+
+
+def _refuse_oneself(scope: Scope, enrollment: Enrollment, by: UserId | None) -> None:
+    """Both ids as they are stored: two ways to write one id are not two people."""
+    if by is not None and scope.tx.enrollment(by).user_id == enrollment.user_id:
+        raise Forbidden("Nobody does this to their own account. Ask another admin.")
 
 
 def _has_anything(enrollment: Enrollment) -> bool:

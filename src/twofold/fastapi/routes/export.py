@@ -39,7 +39,7 @@ def add_export_routes(router: APIRouter, host: Host, proved: Guard) -> None:
 
 
 async def _text_of(host: Host, current: CurrentSession, found: Export) -> AsyncIterator[str]:
-    yield _head_of(found).model_dump_json().removesuffix(END)
+    yield head_of(found).model_dump_json().removesuffix(END)
     page, between = found.events, ""
     while True:
         for event in page.items:
@@ -56,7 +56,7 @@ async def _page_before(host: Host, current: CurrentSession, cursor: str) -> Even
     return await host.use(current, lambda auth: auth.events.page(user_id, cursor, at_most=EVENTS_AT_ONCE))
 
 
-def _head_of(found: Export) -> ExportAnswer:
+def head_of(found: Export) -> ExportAnswer:
     """Everything but the events."""
     codes = found.backup_codes
     return ExportAnswer(
