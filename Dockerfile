@@ -25,7 +25,7 @@ COPY backend ./
 # For a SQLite file, where no DATABASE_URL is given: mount a volume there, or it is gone with the container.
 RUN install --directory --owner=10001 --group=10001 var
 USER 10001:10001
-ENV PATH=/opt/twofold/venv/bin:$PATH PYTHONUNBUFFERED=1 HOST=0.0.0.0 PORT=8000
+ENV PATH=/opt/twofold/venv/bin:$PATH PYTHONUNBUFFERED=1 HOST=0.0.0.0 PORT=8000 TWOFOLD_APP=app.main:create_app
 EXPOSE 8000
 # urllib would ask a proxy of the environment for this very machine, unless it is told that there is none.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["python", "-c", "import os, urllib.request as r; r.build_opener(r.ProxyHandler({})).open('http://127.0.0.1:' + os.environ['PORT'] + '/readyz', timeout=4)"]

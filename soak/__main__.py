@@ -60,9 +60,9 @@ def run_storms(names: Sequence[str], seed: int, seconds: float) -> list[Result]:
 
 def run_storm(crowds: Crowds, name: str, seed: int, seconds: float) -> Result:
     """One storm; what it found goes to standard error."""
-    storm = STORMS[name]
+    storm, seconds = STORMS[name], seconds * STORMS[name].times
     say(f"{name}: starting {storm.kind} and workers")
-    with World(storm.kind, speed=SPEED, workers=storm.workers) as world:
+    with World(storm.kind, speed=SPEED, workers=storm.workers, front=storm.front, drain=storm.drain) as world:
         say(f"{name}: {seconds:.0f} s of it")
         result = crowds.run(storm, world, seconds=seconds, seed=seed, numbers=Numbers())
         say(table.row(result))

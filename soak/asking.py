@@ -28,7 +28,7 @@ class Answer:
         """`accepted`, the slug of the problem, or `unavailable` where it may have happened or not."""
         if 200 <= self.status < 300:  # noqa: PLR2004 - the statuses of success
             return ACCEPTED
-        if self.status in {0, 503}:
+        if self.status in {0, 502, 503, 504}:  # 502 and 504 are words of a proxy's, which does not know either
             return UNAVAILABLE
         return str(self.body.get("type", ERROR)).removeprefix("urn:twofold:problem:")
 

@@ -19,7 +19,7 @@ from soak.journal import CHANGES, PROBE, Record
 from soak.people import Cast, Numbers
 from soak.troubles import Trouble
 from soak.verdict import Verdict, verdict
-from soak.world import WORKERS, World
+from soak.world import DRAIN_SECONDS, WORKERS, World
 
 CLIENTS = 3
 """Processes of clients."""
@@ -41,6 +41,10 @@ class Storm:
         hang_ups: The share of requests that are given up in their midst.
         replays: How often a code is sent again after it was accepted.
         workers: How many serve.
+        front: They do so behind a proxy.
+        drain: For how many seconds they serve on there once asked to stop.
+        times: How many times as long as the others.
+        serves: No request may be told to come back, or be told nothing.
         measures: It counts what is lost where that cannot be helped, and does not fail.
     """
 
@@ -50,6 +54,10 @@ class Storm:
     hang_ups: float = 0
     replays: int = 1
     workers: int = WORKERS
+    front: bool = False
+    drain: int = DRAIN_SECONDS
+    times: float = 1
+    serves: bool = False
     measures: bool = False
 
 
@@ -60,6 +68,9 @@ STORMS = {
         Storm("calm-postgresql", "postgresql"),
         Storm("calm-mariadb", "mariadb"),
         Storm("workers-die", "postgresql", troubles.workers_die, workers=3),
+        Storm("nodes-die", "postgresql", troubles.workers_die, front=True),
+        Storm("keys-change", "postgresql", troubles.keys_change, front=True, times=2, serves=True),
+        Storm("keys-change-undrained", "postgresql", troubles.keys_change, front=True, drain=0, times=2),
         Storm("postgresql-dies", "postgresql", troubles.database_dies),
         Storm("mariadb-dies", "mariadb", troubles.database_dies),
         Storm("lines-fail", "postgresql", troubles.lines_fail),
@@ -103,7 +114,11 @@ class Result:
     @property
     def passed(self) -> bool:
         """Whether all that must be zero is zero, and that of a storm worth the name."""
-        return not self.hollow and (self.storm.measures or (self.verdict.clean and not self.errors))
+        # Who is asked when the storm is over may find a connection that was cut.
+        unserved = any(record.unknown and record.road != PROBE for record in self.records)
+        if self.hollow or (self.storm.serves and unserved):
+            return False
+        return self.storm.measures or (self.verdict.clean and not self.errors)
 
     def as_json(self) -> dict[str, Any]:
         """For `results.json`."""

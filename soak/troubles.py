@@ -13,11 +13,14 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
+from app.models.user import User
 from soak.people import Cast
 from soak.proxy import FAIR, Weather
 from soak.servers import come_back, kill, standby_of
-from soak.world import OWNER, World
+from soak.world import OWNER, World, new_entry
 from tests import servers
+from twofold import TwoFactorAuth
+from twofold.sqlalchemy import SqlAlchemyStore
 
 Trouble = Callable[[World, Cast, float, random.Random], str]
 """Given the world, the people, the end and chance; what it did, in words."""
@@ -53,6 +56,36 @@ def _pause(seconds: float, until: float) -> bool:
     """Wait so long; whether there is time left."""
     time.sleep(max(0.0, min(seconds, until - time.monotonic())))
     return time.monotonic() < until
+
+
+def keys_change(world: World, _: Cast, until: float, __: random.Random) -> str:
+    """A new key comes and the old one goes, worker by worker, and each time all values are brought over."""
+    changes, began = 0, time.monotonic()
+    while time.monotonic() < until:
+        old, new = world.entries[0], new_entry()
+        world.entries = (new, old)
+        for entries in ((old, new), (new, old)):
+            _deploy(world, *entries)
+        rotated = auth_of(world).keys_in_use.rotate()
+        assert not rotated.left, rotated
+        _deploy(world, new)
+        world.entries = (new,)
+        changes += 1
+    return f"{changes} new keys, each in {(time.monotonic() - began) / changes:.0f} s, by 6 restarts"
+
+
+def _deploy(world: World, *entries: str) -> None:
+    for worker in world.workers:
+        worker.stop()
+        worker.come_back(ENCRYPTION_KEY=",".join(entries))
+        worker.wait_until_ready()
+        if world.front is not None:
+            world.front.wait_until_it_sends_to(worker.port)
+
+
+def auth_of(world: World) -> TwoFactorAuth:
+    """The operator's view of the database."""
+    return TwoFactorAuth(issuer="Storm", keys=world.keys, store=SqlAlchemyStore(world.engine(), User))
 
 
 def database_dies(world: World, _: Cast, until: float, chance: random.Random) -> str:

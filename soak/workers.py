@@ -14,7 +14,7 @@ from urllib.request import ProxyHandler, build_opener
 from tests.servers import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
-START_SECONDS = 60
+START_SECONDS, STOP_SECONDS = 60, 60
 _LOCAL = build_opener(ProxyHandler({}))
 
 
@@ -51,8 +51,14 @@ class Worker:
         self.process.kill()
         self.process.wait()
 
-    def come_back(self) -> None:
-        """Start it again, if it has ended."""
+    def stop(self) -> None:
+        """Ask it to stop, as a platform does, and wait until it has."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(STOP_SECONDS)
+
+    def come_back(self, **environment: str) -> None:
+        """Start it again, if it has ended; with other variables than before, where any are given."""
+        self._environment |= environment
         if self.process.poll() is not None:
             self.process = self._start()
 

@@ -12,6 +12,7 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import NullPool
 
 from soak.clock import FastClock
+from soak.front import Front
 from soak.proxy import FAIR, Proxy
 from soak.servers import KINDS, come_back
 from soak.workers import Worker
@@ -22,6 +23,13 @@ from twofold.core.sealing import KeyRing
 OWNER = "backend_of_the_storm"
 """The workers' role on PostgreSQL: a limit of connections does not hold back a superuser."""
 WORKERS = 2
+DRAIN_SECONDS = 2
+"""Eight times as long as the proxy takes to notice that a worker is about to stop."""
+
+
+def new_entry() -> str:
+    """A new entry of `ENCRYPTION_KEY`."""
+    return urlsafe_b64encode(secrets.token_bytes(32)).decode()
 
 
 class World:
@@ -33,6 +41,8 @@ class World:
         speed: How fast the workers' clock is.
         variant: A fault that is planted in the workers.
         server: A server to use; otherwise one is started.
+        front: Put a proxy before the workers, which is all that clients know.
+        drain: For how many seconds workers serve on there once asked to stop.
     """
 
     def __init__(
@@ -44,28 +54,36 @@ class World:
         workers: int = WORKERS,
         server: Server | None = None,
         began: float | None = None,
+        front: bool = False,
+        drain: int = DRAIN_SECONDS,
     ) -> None:
         self.kind = kind
         self.folder = Path(tempfile.mkdtemp(prefix="twofold-storm-"))
         self.clock = FastClock(time.monotonic() if began is None else began, speed)
-        key = urlsafe_b64encode(secrets.token_bytes(32)).decode()
-        self.keys = KeyRing([key])
+        self.entries: tuple[str, ...] = (new_entry(),)
         self._owns_server = server is None
-        self.server, self.proxy, self.workers = server, None, list[Worker]()
+        self.server, self.proxy, self.front, self.workers = server, None, None, list[Worker]()
         try:
             url = self._sqlite() if kind == "sqlite" else self._on_a_server()
             began_at, fast = str(self.clock.began), str(speed)
-            told = {"ENCRYPTION_KEY": key, "DATABASE_URL": url, "SOAK_BEGAN": began_at, "SOAK_SPEED": fast}
+            told = {"DATABASE_URL": url, "SOAK_BEGAN": began_at, "SOAK_SPEED": fast, "SOAK_VARIANT": variant}
+            told |= {"ENCRYPTION_KEY": self.entries[0]}
+            told |= {"TRUSTED_PROXIES": "127.0.0.1", "DRAIN_SECONDS": str(drain)} if front else {}
             logs = [self.folder / f"worker-{number}.log" for number in range(workers)]
-            self.workers = [Worker({**told, "SOAK_VARIANT": variant}, log) for log in logs]
+            self.workers = [Worker(told, log) for log in logs]
             for worker in self.workers:
                 worker.wait_until_ready()
+            if front:
+                self.folder.chmod(0o755)  # For the proxy, which is somebody else.
+                self.front = Front([worker.port for worker in self.workers], self.folder)
+                self.front.wait_until_it_serves()
         except BaseException:
             self.close()
             raise
 
     proxy: Proxy | None
     server: Server | None
+    front: Front | None
 
     def _sqlite(self) -> str:
         path = self.folder / "storm.sqlite"
@@ -88,9 +106,14 @@ class World:
         return url.set(port=self.proxy.port).render_as_string(hide_password=False)
 
     @property
+    def keys(self) -> KeyRing:
+        """All keys that a value may be sealed under at present; the first writes."""
+        return KeyRing(self.entries)
+
+    @property
     def ports(self) -> list[int]:
-        """Where the workers are asked."""
-        return [worker.port for worker in self.workers]
+        """Where clients ask."""
+        return [self.front.port] if self.front is not None else [worker.port for worker in self.workers]
 
     @property
     def line(self) -> Proxy:
@@ -130,6 +153,8 @@ class World:
 
     def close(self) -> None:
         """End all that was started here."""
+        if self.front is not None:
+            self.front.close()
         for worker in self.workers:
             worker.close()
         if self.proxy is not None:

@@ -61,7 +61,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     here = Path(__file__).parent
     for item in items:
         folder, *rest = item.path.relative_to(here).parts
-        group = folder if folder in {"races", "storms"} else "/".join([folder, *rest])
+        group = folder if folder in {"nodes", "races", "storms"} else "/".join([folder, *rest])
         item.add_marker(pytest.mark.xdist_group("races" if "crew" in _fixtures_of(item) else group))
 
 

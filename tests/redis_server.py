@@ -17,22 +17,32 @@ from tests.servers import START_SECONDS, as_account, end_of, free_port, launch, 
 
 
 class RedisServer:
-    """A Redis of our own, which can be killed, stopped for a while, and started again."""
+    """
+    A Redis of our own, which can be killed, stopped for a while, and started again.
 
-    def __init__(self) -> None:
+    Args:
+        configuration: What stands in its file.
+        password: The one that it asks for then.
+    """
+
+    def __init__(self, configuration: str = "", password: str = "") -> None:
         self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.url = f"redis://{f':{password}@' if password else ''}127.0.0.1:{self.port}/0"
         self.client = Redis.from_url(self.url, decode_responses=True)
         self._folder = Path(tempfile.mkdtemp(prefix="twofold-redis-"))
+        self._configuration = self._folder / "redis.conf"
+        self._configuration.write_text(configuration)
         if os.getuid() == 0:
-            shutil.chown(self._folder, "redis", "redis")
+            for path in (self._folder, self._configuration):
+                shutil.chown(path, "redis", "redis")
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         log = self._folder / "log"
         here = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self._folder)]
         forgetful = ["--save", "", "--appendonly", "no"]
-        server = [*as_account("redis", signal.SIGTERM), program("redis-server"), *here, *forgetful]
+        command = [program("redis-server"), str(self._configuration), *here, *forgetful]
+        server = [*as_account("redis", signal.SIGTERM), *command]
         self._process = launch(server, log)
         deadline = time.monotonic() + START_SECONDS
         while not self._lets_in():
@@ -71,9 +81,9 @@ class RedisServer:
 
 
 @contextmanager
-def running() -> Iterator[RedisServer]:
+def running(configuration: str = "", password: str = "") -> Iterator[RedisServer]:
     """A Redis to count in."""
-    server = RedisServer()
+    server = RedisServer(configuration, password)
     try:
         server.start()
         yield server

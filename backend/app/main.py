@@ -46,7 +46,7 @@ MAINTENANCE_SECONDS = 3600  # What is overdue goes within an hour.
 FIRST_MAINTENANCE_SECONDS = 300  # At most; workers that start together begin at random moments within.
 LAST_BATCH_SECONDS = 5  # How long the end waits for a batch that has begun.
 LAST_REQUEST_SECONDS = 15  # How long the end waits for requests; with the two others less than platforms wait.
-WORKER_SECONDS = 15  # How long a worker may be silent before it is replaced; on a busy machine it is while it starts.
+WORKER_SECONDS = 60  # How long a worker may be silent before it is replaced; on a busy machine it is while it starts.
 Pause = Callable[[asyncio.Event, float], Awaitable[None]]
 logger = logging.getLogger("app")
 

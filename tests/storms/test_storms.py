@@ -7,6 +7,7 @@ from soak.storms import STORMS
 LONG_ONLY = {
     *("calm-postgresql", "calm-mariadb", "lines-fail-mariadb", "locks-collide-mariadb"),
     *("failover-remote-apply", "failover-asynchronous"),
+    *("nodes-die", "keys-change", "keys-change-undrained"),  # their short form is in `tests/nodes`
 }
 """What only `make soak` has the time for."""
 SHORT = [name for name in STORMS if name not in LONG_ONLY]
