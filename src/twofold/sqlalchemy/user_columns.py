@@ -1,7 +1,7 @@
 """A column on the host's users in which secrets stand that are not sealed: found row by row, and emptied."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import (
     LargeBinary,
     Row,
     Select,
+    TableClause,
     Update,
     bindparam,
     cast,
@@ -30,6 +31,7 @@ from twofold.sqlalchemy.foreign import Transacting, column_of, has_column, sql, 
 
 TRUE_WORDS = {"1", "t", "true", "y", "yes", "on"}
 NOT_ON = "It was not turned on; what stood in the column is of no use, and is deleted."
+NOT_ON_THERE = "It was not turned on there; what stands in the column stays."
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,14 @@ class _Place:
     Where it stands, and the statements on it.
 
     Args:
+        own: It is our own column, in which what is sealed stays as it is.
         rows: Everything that is there, in the order of the users' ids.
         value: The value of one user, held.
         empty: Empties it for one user.
     """
 
     key: ColumnElement[Any]
+    own: bool
     rows: Select[Any]
     value: Select[Any]
     empty: Update
@@ -95,50 +99,46 @@ class UserColumn:
 
     def _found(self, place: _Place, row: Row[Any]) -> Found:
         user_id, value = row.user_id, row.value
-        found = partial(
-            Found,
+        found = Found(
             f"user {user_text(user_id)}",
+            read=lambda: Brought(value_of(_text_of(value), self.decrypted)),
             user_id=user_id,
+            in_place=bool(row.in_place),
             erase=lambda tx: place.erase(tx, user_id, value),
         )
-        if not row.in_place and not _is_on(row.enabled):
-            return found(skipped=NOT_ON)
-        return found(
-            read=lambda: Brought(value_of(_text_of(value), self.decrypted)),
-            in_place=bool(row.in_place),
-        )
+        if row.in_place or _is_on(row.enabled):
+            return found
+        # Only what our own columns say is surely of no use: whoever names another switch may have named a wrong one.
+        surely = place.own and self.enabled is None
+        return replace(found, skipped=NOT_ON if surely else NOT_ON_THERE, erase=found.erase if surely else None)
 
     def _place(self, tx: Transaction) -> _Place:
         connection, tables = sql(tx).connection, sql(tx).tables
         theirs = tables.aside and has_column(connection, tables.users, self.name)
         own = self.name == Purpose.TOTP_SECRET.value and not theirs
         target, key = (tables.enrollments, tables.key) if own else (tables.users, tables.user_id)
-        described = column_of(connection, target, self.name)
-        says = self.enabled or ("twofa_enabled" if own else None)
-        if says is not None:
-            column_of(connection, target, says)
-        rows = table(
-            target.name,
-            column(key.name, key.type),
-            *map(column, dict.fromkeys([self.name, *([says] if says else []), *(["twofa_enabled"] if own else [])])),
-            schema=target.schema,
-        )
-        stored = rows.c[self.name]
+        named = {self.name, self.enabled or self.name, "twofa_enabled" if own else self.name}
+        described = {name: column_of(connection, target, name) for name in named}
+        rows = table(target.name, column(key.name, key.type), *map(column, named), schema=target.schema)
+        empty = None if described[self.name]["nullable"] else ""
+        return self._statements(rows, rows.c[key.name], own=own, empty=empty, of=connection.dialect.name)
+
+    def _statements(
+        self, rows: TableClause, key: ColumnElement[Any], *, own: bool, empty: str | None, of: str
+    ) -> _Place:
+        stored, in_place = rows.c[self.name], rows.c.twofa_enabled if own else literal(0)
+        enabled = rows.c[self.enabled] if self.enabled else in_place if own else literal(1)
         # SQLite lets anything get into a text: as bytes each of it can be read.
-        value = cast(stored, LargeBinary) if connection.dialect.name == "sqlite" else stored
-        user = rows.c[key.name] == bindparam("p_user", type_=key.type)
-        told = select(
-            rows.c[key.name].label("user_id"),
-            value.label("value"),
-            (rows.c[says] if says else literal(1)).label("enabled"),
-            (rows.c.twofa_enabled if own else literal(0)).label("in_place"),
-        )
-        there = told.where(stored.is_not(None)).order_by(rows.c[key.name]).limit(ROWS_AT_ONCE)
+        value = cast(stored, LargeBinary) if of == "sqlite" else stored
+        told = select(key.label("user_id"), value.label("value"), enabled.label("enabled"), in_place.label("in_place"))
+        there = told.where(stored.is_not(None)).order_by(key).limit(ROWS_AT_ONCE)
+        user = key == bindparam("p_user", type_=key.type)
         return _Place(
-            rows.c[key.name],
+            key,
+            own,
             there.where(stored.not_like(f"{VERSION}.%")) if own else there,
             told.where(user).with_for_update(key_share=True),
-            update(rows).where(user).values({self.name: None if described["nullable"] else ""}),
+            update(rows).where(user).values({self.name: empty}),
         )
 
 
@@ -168,4 +168,6 @@ def _is_blank(value: object) -> bool:
 
 def _is_on(value: object) -> bool:
     """Whether a column says that somebody's second factor was on; a moment says so by being there."""
+    if isinstance(value, bytes):  # MariaDB's bits
+        return any(value)
     return value.strip().lower() in TRUE_WORDS if isinstance(value, str) else bool(value)
