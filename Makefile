@@ -32,7 +32,7 @@ guards: setup ## Take each guard away in a copy, and see its test fail; ONLY=nam
 bench: setup ## Measure what a check costs, beside bare servers; ONLY=P1 for one figure
 	@PYTHONPATH=.:backend .venv/bin/python -m benchmarks $(ONLY)
 
-soak: setup ## Storms, some 15 minutes: many clients while workers, databases and lines fail; STORM=name SEED=n for one
+soak: setup ## Storms, some 20 minutes: many clients while workers, databases and lines fail, and keys change; STORM=name SEED=n for one
 	@scripts/test-packages
 	@$(if $(STORM),:,TWOFOLD_TEST_THROWAWAY=1 TWOFOLD_TEST_LONG=1 TWOFOLD_MODEL_EXAMPLES=200 .venv/bin/python -m pytest -q tests/model tests/http/test_killed.py tests/rotation)
 	@TWOFOLD_TEST_THROWAWAY=1 PYTHONPATH=.:backend .venv/bin/python -m soak $(if $(STORM),--storm $(STORM)) $(if $(SEED),--seed $(SEED))

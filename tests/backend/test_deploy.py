@@ -151,6 +151,18 @@ def test_the_health_check_tells(backend, image):
     assert codes == [0, 1]
 
 
+def test_the_command_line_finds_the_application(backend, image):
+    """Typed beside a container, with its settings and nothing else, the operator's commands are at work."""
+    command = image.command('["twofold", "--json", "keys", "status"]')
+
+    done = subprocess.run(
+        command, cwd=image.workdir, env=image.environment, capture_output=True, timeout=HEALTH_SECONDS, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert [key["place"] for key in json.loads(done.stdout)["keys"]] == [1]
+
+
 def test_a_container_stops_in_order(backend):
     """SIGTERM, with which Docker stops a container, ends it in order: exec form, so that it arrives."""
     assert image_commands_are_lists()

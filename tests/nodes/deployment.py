@@ -15,6 +15,8 @@ from tests.nodes.node import Node
 from tests.servers import Database
 
 NODES = 2
+ADMINS_ADDRESS = "127.0.0.9"
+"""From where administrators may come."""
 DRAIN_SECONDS = "2"
 """Eight times as long as the proxy takes to notice."""
 
@@ -54,6 +56,7 @@ class Deployment:
             "DATABASE_URL": database.plain_url,
             "REDIS_URL": redis_url,
             "TRUSTED_PROXIES": "127.0.0.1",
+            "ADMIN_ALLOWED_IPS": ADMINS_ADDRESS,
             "DRAIN_SECONDS": DRAIN_SECONDS,
             "ENCRYPTION_KEY": ",".join(keys),
         }

@@ -16,7 +16,7 @@ from tests.servers import free_port
 
 START_SECONDS = 60
 STOP_SECONDS = 30
-STANDARD_OUTPUT, STANDARD_ERROR = 1, 2
+STANDARD_INPUT, STANDARD_OUTPUT, STANDARD_ERROR = range(3)
 # Forked from a process that has loaded the backend and has done nothing else: to load it takes most of a start.
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(["tests.nodes.node"])
@@ -37,9 +37,11 @@ def load() -> None:
 def serve(environment: dict[str, str], log: Path) -> None:
     """What `python -m app.main` does, in this environment, printing to *log*."""
     os.setsid()
-    with log.open("ab") as output:
+    with log.open("ab") as output, Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), STANDARD_INPUT)
         os.dup2(output.fileno(), STANDARD_OUTPUT)
         os.dup2(output.fileno(), STANDARD_ERROR)
+    sys.stdin = os.fdopen(STANDARD_INPUT)
     os.environ |= environment
     main()
 

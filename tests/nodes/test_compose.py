@@ -12,11 +12,12 @@ from redis import Redis
 from redis.exceptions import AuthenticationError
 from sqlalchemy import make_url
 
+from app.main import LAST_BATCH_SECONDS, LAST_REQUEST_SECONDS
 from soak.front import CONFIGURATION
 from tests import redis_server
 from tests.backend.image import DOCKERFILE
 from twofold import PCI_DSS, settings
-from twofold.settings import Settings
+from twofold.settings import DRAIN_SECONDS, Settings
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "compose.yaml").read_text()
@@ -128,6 +129,15 @@ def test_the_backend_takes_the_settings():
     assert not node.counts_alone
     assert node.key_ring().key_ids
     assert (other.policy, other.workers, other.counts_alone) == (PCI_DSS, 4, False)
+
+
+def test_a_node_is_given_time_to_end():
+    """Nobody ends a node before it has drained, answered what was on its way, and ended its maintenance."""
+    [grace] = re.findall(r"^(\d+)s$", composed()["services"]["node-a"]["stop_grace_period"])
+    drain = Settings.from_environment(environment_of_a_node()).drain_seconds
+
+    assert drain == DRAIN_SECONDS
+    assert int(grace) > drain + LAST_REQUEST_SECONDS + LAST_BATCH_SECONDS
 
 
 def test_the_database_is_the_one_that_is_there():

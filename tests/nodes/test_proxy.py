@@ -16,13 +16,13 @@ from app.models.user import User
 from soak.client import PATHS, Proof
 from soak.front import Front
 from soak.people import PASSWORD, Person
-from tests.nodes.deployment import Deployment
+from tests.nodes.deployment import ADMINS_ADDRESS, Deployment
 from tests.nodes.people import BACKUP_CODE, FEW, Caller, gathered
 from twofold.core.policy import MAX_BODY_BYTES
 from twofold.sqlalchemy.tables import tables_of
 
 CONFIGURATION = (Path(__file__).parents[2] / "deploy" / "Caddyfile").read_text()
-SOMEBODY, SOMEBODY_ELSE = "127.0.0.9", "203.0.113.7"
+SOMEBODY, SOMEBODY_ELSE = ADMINS_ADDRESS, "203.0.113.7"
 """Where a client comes from, and where it says that it comes from."""
 PROXYS_OWN = "about:blank"
 """The type of a problem that no node has told."""
@@ -136,12 +136,18 @@ def test_what_is_for_operators_stays_inside(place: Deployment, client: Client, n
     assert inside.status_code == 200 or name == "metrics"
 
 
-def test_administrators_are_judged_by_the_nodes(client: Client):
-    """What is under /api/admin/ is neither refused nor opened here."""
-    answer = client.get("/api/admin/2fa/users")
+@pytest.mark.parametrize("came_from", [SOMEBODY, "127.0.0.8"])
+def test_administrators_are_let_in_by_where_they_come_from(place: Deployment, came_from: str):
+    """
+    What is under /api/admin/ is neither refused nor opened by the proxy: the nodes look whether the address that it saw
+    is in their list, whatever the client says.
+    """
+    said = {"X-Forwarded-For": SOMEBODY, "Forwarded": f"for={SOMEBODY}", "X-Real-IP": SOMEBODY}
+    with client_at(place.address, came_from=came_from) as client:
+        told = [client.get("/api/admin/2fa/users", headers=headers) for headers in ({}, said)]
 
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["type"].startswith("urn:twofold:problem:")
+    expected = (401, "not-signed-in") if came_from == ADMINS_ADDRESS else (403, "forbidden")
+    assert [(each.status_code, each.json()["type"].rpartition(":")[2]) for each in told] == [expected] * 2
 
 
 def test_what_a_client_needs_comes_through(place: Deployment, client: Client):
