@@ -7,7 +7,6 @@ import subprocess
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
 from tests.servers import as_account, end_of, free_port, program, stop
@@ -66,26 +65,27 @@ class Front:
         while self._process.poll() is None and time.monotonic() < deadline:
             try:
                 _LOCAL.open(f"http://127.0.0.1:{self.port}/openapi.json", timeout=10).close()
-            except (OSError, HTTPError):
+            except OSError:
                 time.sleep(0.05)
             else:
                 return
         raise RuntimeError("the proxy does not serve:\n" + end_of(self.log))
 
-    def wait_until_it_sends_to(self, port: int) -> None:
+    def wait_until_it_sees(self, port: int, *, ready: bool) -> None:
         """
-        Wait until it has seen that a node is ready, as it says in its log.
+        Wait until it has noticed whether a node is ready, as it says in its log.
 
         Raises:
             RuntimeError: It has not.
         """
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            seen = [line for line in self.log.read_text().splitlines() if f'"host":"127.0.0.1:{port}"' in line]
-            if seen and "host is up" in seen[-1]:
+            told = [line for line in self.log.read_text().splitlines() if f'"host":"127.0.0.1:{port}"' in line]
+            # Of what it has found ready from the beginning on it says nothing.
+            if (not told or "host is up" in told[-1]) == ready:
                 return
             time.sleep(0.02)
-        raise RuntimeError("the proxy does not see a node:\n" + end_of(self.log))
+        raise RuntimeError("the proxy has not noticed:\n" + end_of(self.log))
 
     def close(self) -> None:
         """End it."""

@@ -82,7 +82,7 @@ def _deploy(world: World, *entries: str) -> None:
         worker.come_back(ENCRYPTION_KEY=",".join(entries))
         worker.wait_until_ready()
         if world.front is not None:
-            world.front.wait_until_it_sends_to(worker.port)
+            world.front.wait_until_it_sees(worker.port, ready=True)
 
 
 def auth_of(world: World) -> TwoFactorAuth:

@@ -67,15 +67,27 @@ class Deployment:
                 node.wait_until(200)
             self.front = Front([node.port for node in self.nodes], self.folder)
             self.front.wait_until_it_serves()
+            self.wait_until_all_serve()
         except BaseException:
             self.close()
             raise
 
     @property
+    def proxy(self) -> Front:
+        """What stands before the nodes."""
+        assert self.front is not None
+        return self.front
+
+    @property
     def address(self) -> str:
         """The one address that clients know."""
-        assert self.front is not None
-        return f"http://127.0.0.1:{self.front.port}"
+        return f"http://127.0.0.1:{self.proxy.port}"
+
+    def wait_until_all_serve(self) -> None:
+        """Wait until every node is ready, and the proxy has noticed."""
+        for node in self.nodes:
+            node.wait_until(200)
+            self.proxy.wait_until_it_sees(node.port, ready=True)
 
     def engine(self) -> Engine:
         """Looks into the database from outside."""
@@ -95,11 +107,10 @@ class Deployment:
 
     def deploy(self, *keys: str) -> None:
         """Give all nodes these keys, one after the other: the next, when the proxy has the one before."""
-        assert self.front is not None
         for node in self.nodes:
             self.restart(node, *keys)
             node.wait_until(200)
-            self.front.wait_until_it_sends_to(node.port)
+            self.proxy.wait_until_it_sees(node.port, ready=True)
         self.keys = keys
 
     def logs(self) -> str:

@@ -129,8 +129,7 @@ def test_the_new_key_at_once_shuts_everybody_out(place: Deployment):
     warned = warnings_at(place, new)
     for node in place.nodes:
         place.replace(node, *old, new)
-    for node in place.nodes:
-        node.wait_until(200)
+    place.wait_until_all_serve()
     place.keys = (*old, new)
     with signing_in(place.address, cast, CLIENTS) as mended:
         mended.wait_for_sign_ins(CLIENTS)
@@ -156,7 +155,7 @@ def test_a_key_that_writes_before_all_can_read_it(place: Deployment):
     told = [burned(place, 0, person, 0), burned(place, 1, person, 1)]
     warned = warnings_at(place, *old)
     place.replace(place.nodes[1], *old, new)
-    place.nodes[1].wait_until(200)
+    place.wait_until_all_serve()
     told.append(burned(place, 1, person, 1))
     place.keys = (*old, new)
 
