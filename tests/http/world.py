@@ -272,9 +272,11 @@ def settings_for(place: Place, key: str, *, policy: Policy = RECOMMENDED, **othe
 def in_process(place: Place, settings: Settings) -> Iterator[World]:
     """The backend without a server in between."""
     app, engine = create_app(settings, pause=for_ever), place.engine()
-    with TestClient(app) as started:
-        assert started.portal is not None
-        transport = InProcess(app, started.portal.call)
-        with Client(transport=transport, base_url="http://testserver") as client:
-            yield World(app, client, engine, started.portal.call)
-    engine.dispose()
+    try:
+        with TestClient(app) as started:
+            assert started.portal is not None
+            transport = InProcess(app, started.portal.call)
+            with Client(transport=transport, base_url="http://testserver") as client:
+                yield World(app, client, engine, started.portal.call)
+    finally:
+        engine.dispose()
