@@ -76,8 +76,8 @@ def test_the_numbers_are_the_numbers():
     assert f"has {CONNECTIONS} connections to the database for the application, and {OWN_CONNECTIONS} for" in PAGE
     assert f"WEB_CONCURRENCY x {CONNECTIONS + OWN_CONNECTIONS} +" in PAGE
     assert f"the backend takes {MAX_BODY_BYTES // 1024} KiB" in PAGE
-    assert "max_size 100KB" in PROXY
-    assert "Bodies of more than 100 kB" in PAGE
+    assert f"max_size {MAX_BODY_BYTES // 1024}KiB" in PROXY
+    assert f"Bodies of more than {MAX_BODY_BYTES // 1024} KiB" in PAGE
     assert "dial_timeout 2s" in PROXY
     assert "response_header_timeout 30s" in PROXY
     assert f"{DRAIN_SECONDS} by itself in production" in PAGE
