@@ -25,8 +25,8 @@ def host(request: pytest.FixtureRequest) -> Iterator[Host]:
         yield host
 
 
-def enrolled(store: SqlAlchemyStore, user_id: UserId) -> UserId:
-    store.transact(lambda tx: tx.save(replace(tx.lock(user_id), totp_secret=Sealed("old"))))
+def enrolled(store: SqlAlchemyStore, user_id: UserId, secret: str = "old") -> UserId:  # noqa: S107 - no secret
+    store.transact(lambda tx: tx.save(replace(tx.lock(user_id), totp_secret=Sealed(secret))))
     return user_id
 
 
@@ -44,6 +44,24 @@ def test_who_is_busy_is_not_waited_for(host: Host):
         host.store.transact(lambda tx: tx.reseal([Resealed(busy, CHANGE), Resealed(free, CHANGE)]))
 
     assert [secret_of(host.store, user_id) for user_id in (busy, free)] == ["old", "new"]
+
+
+def test_a_value_with_line_breaks_moves_no_other(host: Host):
+    """
+    A value of another application's may have line breaks in it: it is rewritten, and so is what stands beside it.
+    """
+    broken, plain = Sealed("a\nb\n"), Sealed("old")
+    users = [host.add_user() for _ in range(3)]
+    for user_id, secret in zip(users, (plain, broken, plain), strict=True):
+        enrolled(host.store, user_id, secret)
+    changes = [
+        Resealed(user_id, {Purpose.TOTP_SECRET: (secret, Sealed(f"new {user_id}"))})
+        for user_id, secret in zip(users, (plain, broken, plain), strict=True)
+    ]
+
+    host.store.transact(lambda tx: tx.reseal(changes))
+
+    assert [secret_of(host.store, user_id) for user_id in users] == [f"new {user_id}" for user_id in users]
 
 
 class Ticket(TypeDecorator[str]):

@@ -11,11 +11,11 @@ from sqlalchemy import BigInteger, Column, Row, func
 
 from twofold.core.events import EventKind
 from twofold.core.rotation import Resealed, SealedRow
-from twofold.core.sealing import FERNET, SEALED, UNSEALED, VERSION, Purpose, Sealed, key_id_of, user_text
+from twofold.core.sealing import FERNET, SEALED, UNSEALED, VERSION, Purpose, key_id_of, user_text
 from twofold.core.users import Adoption, ListedUser
 from twofold.errors import UnknownUser
 from twofold.service.ports import UserId
-from twofold.sqlalchemy.operator_statements import SWAPPED
+from twofold.sqlalchemy.operator_statements import LINE_BREAK, SWAPPED
 from twofold.sqlalchemy.rows import Rows
 from twofold.sqlalchemy.statements import utc, utc_or_none
 
@@ -94,11 +94,13 @@ class OperatorTransaction(Rows):
         free = {row[0] for row in held}
         swaps = [_swap_of(row) for row in rows if row.user_id in free and row.changes]
         statements = self._statements.operator
-        if not swaps:
-            return
         if self._connection.dialect.name == "postgresql" and statements.swap_many is not None:
-            self._connection.execute(statements.swap_many, {"p_rows": json.dumps(swaps, default=str)})
-        else:
+            # What another application has stored may have line breaks in it.
+            alone = [swap for swap in swaps if any(LINE_BREAK in value for value in _values_of(swap))]
+            together = [swap for swap in swaps if swap not in alone]
+            self._connection.execute(statements.swap_many, _lines_of(together))
+            swaps = alone
+        if swaps:
             self._connection.execute(statements.swap, swaps)
 
 
@@ -134,10 +136,9 @@ def _listed(row: Row[Any]) -> ListedUser:
 
 
 def _sealed(row: Row[Any]) -> SealedRow:
-    values = {
-        purpose: Sealed(getattr(row, purpose.value)) for purpose in SEALED if getattr(row, purpose.value) is not None
-    }
-    return SealedRow(row.user_id, values)
+    user_id, *stored = tuple(row)
+    values = {purpose: value for purpose, value in zip(SEALED, stored, strict=True) if value is not None}
+    return SealedRow(user_id, values)
 
 
 def _swap_of(row: Resealed) -> dict[str, Any]:
@@ -146,3 +147,14 @@ def _swap_of(row: Resealed) -> dict[str, Any]:
     for purpose, old, new in SWAPPED:
         given[old], given[new] = row.changes.get(purpose, (None, None))
     return given
+
+
+def _values_of(swap: dict[str, Any]) -> list[str]:
+    return [value for name, value in swap.items() if name != "p_user_id" and value is not None]
+
+
+def _lines_of(swaps: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """The parameters of many swaps by one statement."""
+    names = [name for _, *names in SWAPPED for name in names]
+    lines = {name: LINE_BREAK.join([swap[name] or "" for swap in swaps]) for name in names}
+    return {"p_users": json.dumps([str(swap["p_user_id"]) for swap in swaps]), **lines}
