@@ -213,6 +213,40 @@ def test_what_changes_meanwhile_is_left_as_it_is(home: NewHome):
     assert not any(home.user(user_id).twofa_enabled for user_id in users)
 
 
+def test_a_set_up_that_is_finished_meanwhile_stays(home: NewHome):
+    """
+    A secret that was of no use when it was found, and by which its user signs in by now, is neither deleted nor left
+    unsealed by the next run.
+    """
+    user_id = home.add(totp_secret=BASE32, twofa_enabled=False)
+    [found] = UserColumn().found(home.auth.imports.read)
+    table = home.users.__table__
+    with home.engine.begin() as connection:
+        connection.execute(update(table).where(table.c.id == user_id).values(twofa_enabled=True))
+
+    taken = home.auth.imports.take(found, origin="a test", actor="tester")
+
+    assert taken.outcome == "refused"
+    assert home.user(user_id).totp_secret == BASE32
+    assert rows_of(home.run("columns", "--json").lines) == {f"user {user_id}": "sealed"}
+
+
+@pytest.mark.parametrize("column", ["totp_secret", "otp_key"])
+def test_two_imports_at_once(home: NewHome, column: str):
+    """
+    What another import has taken over since it was found is there already, or was of no use: nobody has to look.
+    """
+    enabled = {"twofa_enabled": True} if column == "totp_secret" else {}
+    home.add("ann@example.com", **{column: BASE32}, **enabled)
+    home.add("bob@example.com", totp_secret=BASE32)
+    found = list(UserColumn(column).found(home.auth.imports.read))
+    assert home.run("columns", "--column", column, "--json").code == 0
+
+    outcomes = [home.auth.imports.take(each, origin="a test", actor="tester").outcome for each in found]
+
+    assert outcomes == ["already_there", "skipped"][: len(outcomes)]
+
+
 def test_many_users(home: NewHome):
     """
     More users than are in memory at once: each is imported once.

@@ -136,6 +136,18 @@ def test_a_wrong_setting_ends_with_two(operator: Operator):
     assert "not a key" not in done.err
 
 
+def test_what_is_typed_comes_before_what_is_set(operator: Operator):
+    """
+    The application of the command line is the one, in whichever place it is named; of two places the inner one is.
+    """
+    typed, elsewhere = "app.main:create_app", "nowhere:app"
+
+    assert operator.run("--app", typed, "keys", "status", TWOFOLD_APP=elsewhere).code == 0
+    assert operator.run("keys", "status", "--app", typed, TWOFOLD_APP=elsewhere).code == 0
+    assert operator.run("--app", elsewhere, "keys", "status", "--app", typed, TWOFOLD_APP=elsewhere).code == 0
+    assert operator.run("--app", elsewhere, "keys", "status", TWOFOLD_APP=typed).code == 2
+
+
 def test_options_stand_before_the_command_or_after_it(operator: Operator):
     """
     The application and the form of the answer may be named in front, or with the command.

@@ -521,7 +521,7 @@ SPENT = Enrollment(user_id=7, enabled=True)
 
 
 @pytest.mark.parametrize(
-    ("enrollment", "live", "turned_off", "outcome"),
+    ("enrollment", "live", "had_one", "outcome"),
     [
         (NOBODY, None, None, Outcome.IMPORTED),
         (ENROLLED, SECRET, None, Outcome.ALREADY_THERE),
@@ -532,11 +532,11 @@ SPENT = Enrollment(user_id=7, enabled=True)
         (NOBODY, None, NOON, Outcome.KEPT),
     ],
 )
-def test_what_is_done_with_a_secret(enrollment, live, turned_off, outcome):
+def test_what_is_done_with_a_secret(enrollment, live, had_one, outcome):
     """
     Nobody's second factor is replaced; and what a user, or an operator, has turned off here does not come back.
     """
-    done, why = outcome_for(enrollment, live, BROUGHT, turned_off)
+    done, why = outcome_for(enrollment, live, BROUGHT, had_one)
 
     assert outcome == done
     assert (why is not None) == (outcome is Outcome.KEPT)

@@ -9,12 +9,13 @@ import pytest
 
 from tests.service.people import Person
 from twofold import Event, TwoFactorAuth
+from twofold.core.enrollment import Enrollment
 from twofold.core.events import EventKind
 from twofold.core.imports import Brought, Outcome
 from twofold.core.sealing import Purpose, Sealed
 from twofold.core.totp import TimeStep, TotpSecret, time_step_at
 from twofold.errors import CodeAlreadyUsed, RowRefused, SignInTokenDead, Unavailable
-from twofold.service.imports import Found
+from twofold.service.imports import Erased, Found
 from twofold.service.ports import Transaction
 from twofold.testing import MemoryStore
 
@@ -33,9 +34,9 @@ class Erasing:
     def __init__(self) -> None:
         self.calls = 0
 
-    def __call__(self, _: Transaction) -> bool:
+    def __call__(self, _: Transaction) -> Erased:
         self.calls += 1
-        return True
+        return Erased.NOW
 
 
 def take(auth: TwoFactorAuth, what: Found | None = None, *, dry_run: bool = False):
@@ -146,6 +147,23 @@ def test_what_was_reset_stays_so(newcomer: Person):
     assert not newcomer.row.enabled
 
 
+@pytest.mark.parametrize("came", ["by import", "by set-up"])
+def test_what_was_reset_by_hand_stays_so(newcomer: Person, came: str):
+    """
+    Somebody has emptied the columns of a user in the database, of which there is no event: whoever had a second factor
+    here and has none is not given the old phone back.
+    """
+    if came == "by import":
+        newcomer.bring(SECRET)
+    else:
+        newcomer.enroll()
+    blank = Enrollment(user_id=newcomer.user_id, epoch=newcomer.row.epoch + 1)
+    newcomer.auth.store.transact(lambda tx: tx.save(blank))
+
+    assert take(newcomer.auth).outcome is Outcome.KEPT
+    assert blank == newcomer.row
+
+
 @pytest.mark.parametrize("account", ["nobody@example.com", "Ann@example.com", "7", ""])
 def test_nobody_is_guessed_at(auth: TwoFactorAuth, account: str):
     """
@@ -246,11 +264,32 @@ def test_it_is_taken_over_only_where_it_still_stands(newcomer: Person):
     """
     before = newcomer.row
 
-    taken = take(newcomer.auth, found(erase=lambda _: False))
+    for erased in (Erased.NOT, Erased.BEFORE):
+        taken = take(newcomer.auth, found(erase=lambda _, erased=erased: erased))
 
-    assert taken.outcome is Outcome.REFUSED
-    assert "run the import again" in taken.notes[0]
-    assert before == newcomer.row
+        assert taken.outcome is Outcome.REFUSED
+        assert "run the import again" in taken.notes[0]
+        assert before == newcomer.row
+
+
+@pytest.mark.parametrize(("erased", "outcome"), [(Erased.BEFORE, Outcome.ALREADY_THERE), (Erased.NOT, Outcome.REFUSED)])
+def test_what_another_import_has_deleted_is_there_already(newcomer: Person, erased: Erased, outcome: Outcome):
+    """
+    Of two imports at once the second finds the secret here, and its place empty: nobody has to take care of that. Where
+    another secret stands there by now, somebody has.
+    """
+    newcomer.bring(SECRET)
+
+    assert take(newcomer.auth, found(erase=lambda _: erased)).outcome is outcome
+
+
+def test_what_was_of_no_use_and_is_gone_is_told_as_such(auth: TwoFactorAuth):
+    """
+    Of two imports at once the second does not say that it has deleted what the first one has.
+    """
+    taken = take(auth, found(skipped="It is deleted.", erase=lambda _: Erased.BEFORE))
+
+    assert (taken.outcome, taken.notes) == (Outcome.SKIPPED, ("Where it stood it is gone, or sealed, by now.",))
 
 
 def test_it_is_deleted_where_it_stood_even_where_it_is_here_already(newcomer: Person):
@@ -276,12 +315,13 @@ def test_a_secret_of_somebody_who_keeps_another_is_not_deleted(person: Person):
     assert erasing.calls == 0
 
 
-def test_pending_sign_ins_die(auth: TwoFactorAuth, person: Person, somebody_else: Person):
+def test_pending_sign_ins_die(auth: TwoFactorAuth, store: MemoryStore, person: Person, somebody_else: Person):
     """
     A sign-in that was begun before the import does not end after it.
     """
     pending = somebody_else.begin()
     row = somebody_else.row
+    store._tables.events.clear()
     auth.store.transact(lambda tx: tx.save(replace(row, enabled=False, totp_secret=None)))
 
     take(auth, found("bob@example.com"))
@@ -294,8 +334,8 @@ def plain_in_our_column(person: Person, value: str, **others: Any) -> Found:
     row = replace(person.row, totp_secret=Sealed(value), enabled=True, **others)
     person.auth.store.transact(lambda tx: tx.save(row))
 
-    def erase(tx: Transaction) -> bool:
-        return tx.enrollment(person.user_id).totp_secret == value
+    def erase(tx: Transaction) -> Erased:
+        return Erased.NOW if tx.enrollment(person.user_id).totp_secret == value else Erased.BEFORE
 
     return Found("user 7", lambda: Brought(SECRET), user_id=person.user_id, in_place=True, erase=erase)
 
@@ -317,15 +357,32 @@ def test_our_own_column_is_sealed_in_place(newcomer: Person):
     assert replace(before, totp_secret=row.totp_secret, last_step=TimeStep(step + 1)) == row
 
 
-def test_what_was_accepted_here_stays_the_newest(newcomer: Person):
+@pytest.mark.parametrize("ahead", [None, 5])
+def test_the_newest_step_counts_wherever_it_was_accepted(newcomer: Person, ahead: int | None):
     """
-    A Fernet value that was in use here is sealed, and the next code of the user is accepted.
+    A step that stands in the row from long before makes no code of the other application new; one beyond stays.
     """
-    what = plain_in_our_column(newcomer, SECRET.base32, last_step=TimeStep(5))
+    now = time_step_at(newcomer.clock.now(), 60)
+    what = plain_in_our_column(newcomer, SECRET.base32, last_step=TimeStep(now + ahead if ahead else 5))
 
     take(newcomer.auth, what)
 
-    assert newcomer.row.last_step == 5
+    assert newcomer.row.last_step == now + (ahead or 1)
+
+
+def test_what_another_import_has_sealed_is_there_already(newcomer: Person, told: list[Event]):
+    """
+    Of two imports at once the second finds our own column sealed: there is nothing to do, and nothing to be told.
+    """
+    what = plain_in_our_column(newcomer, SECRET.base32)
+    take(newcomer.auth, what)
+    before = newcomer.row
+
+    taken = take(newcomer.auth, what)
+
+    assert (taken.outcome, taken.notes) == (Outcome.ALREADY_THERE, ())
+    assert before == newcomer.row
+    assert len(told) == 1
 
 
 @pytest.mark.parametrize("codes", ['["sha256$abc"]', "gAAAAABthe old application's"])

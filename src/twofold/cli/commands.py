@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from twofold.cli import doctor, events, imports, keys, maintenance, users
-from twofold.cli.host import AppOption, JsonOption, Options
+from twofold.cli.host import CommonAppOption, JsonOption, Options
 from twofold.cli.output import told_on_stderr
 from twofold.errors import ConfigurationError, InvalidRequest, KeyInUse, TwofoldError, Unavailable, UnknownUser
 
@@ -54,6 +54,6 @@ app.command("doctor")(doctor.doctor)
 
 
 @app.callback()
-def common(ctx: typer.Context, *, app: AppOption = None, json: JsonOption = False) -> None:
+def common(ctx: typer.Context, *, app: CommonAppOption = None, json: JsonOption = False) -> None:
     """Keep what is said before the command for the command."""
     ctx.obj = Options(app=app, json=json)

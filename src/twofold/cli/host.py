@@ -19,15 +19,10 @@ from twofold.service.two_factor_auth import TwoFactorAuth
 
 T = TypeVar("T")
 
-AppOption = Annotated[
-    str | None,
-    typer.Option(
-        "--app",
-        metavar="MODULE:OBJECT",
-        envvar="TWOFOLD_APP",
-        help="Where the application is: its FastAPI object, its TwoFactor or TwoFactorAuth, or what makes one.",
-    ),
-]
+_APP = "Where the application is: its FastAPI object, its TwoFactor or TwoFactorAuth, or what makes one."
+AppOption = Annotated[str | None, typer.Option("--app", metavar="MODULE:OBJECT", help=f"{_APP} Else TWOFOLD_APP.")]
+# The variable belongs to this one alone: what is typed before a command would otherwise give way to it.
+CommonAppOption = Annotated[str | None, typer.Option("--app", metavar="MODULE:OBJECT", envvar="TWOFOLD_APP", help=_APP)]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")]
 

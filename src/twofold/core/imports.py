@@ -272,14 +272,14 @@ class Outcome(StrEnum):
 
 
 def outcome_for(
-    enrollment: Enrollment, live: TotpSecret | None, brought: Brought, turned_off: datetime | None
+    enrollment: Enrollment, live: TotpSecret | None, brought: Brought, had_one: datetime | None
 ) -> tuple[Outcome, str | None]:
     """
     What is to be done with a secret that is brought along for this user, and why not, where nothing is.
 
     Args:
         live: The secret that the user has here.
-        turned_off: When the user's second factor was turned off here, if it ever was.
+        had_one: When the user is last known to have had a second factor here, or to have lost it, if ever.
     """
     if live is not None and live == brought.secret:
         return Outcome.ALREADY_THERE, None
@@ -288,8 +288,8 @@ def outcome_for(
         other = "an authenticator app with another secret" if live else "a second factor, which is not this one"
         return Outcome.KEPT, f"The user has {other} here, and keeps it."
     # Nor does an import that is run again bring back what the user, or an operator, has turned off since.
-    if turned_off is not None:
-        return Outcome.KEPT, f"The second factor was turned off here on {turned_off:%Y-%m-%d}, and stays so."
+    if had_one is not None:
+        return Outcome.KEPT, f"The user had a second factor here ({had_one:%Y-%m-%d}) that is off now, and stays so."
     return Outcome.IMPORTED, None
 
 

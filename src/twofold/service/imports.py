@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import Enum, auto
 from typing import TypeVar
 
 from twofold.core.enrollment import Enrollment
@@ -19,16 +20,34 @@ from twofold.service.proofs import open_secret
 
 T = TypeVar("T")
 
-TURNED_OFF = (EventKind.SECOND_FACTOR_DISABLED, EventKind.SECOND_FACTOR_RESET)
+HAD_ONE = (
+    EventKind.SECOND_FACTOR_DISABLED,
+    EventKind.SECOND_FACTOR_RESET,
+    # Of a reset by hand, in the database, there is no event; whoever has none now and had one here has lost it since.
+    EventKind.SECRET_IMPORTED,
+    EventKind.FACTOR_ENROLLED,
+)
+"""What happened only to users who have, or had, a second factor here."""
 
 WEAK = "It has fewer than 112 bits: it signs in once more, and is then to be set up anew."
 CODES_DROPPED = "The backup codes are of another form, and were deleted; the user makes new ones."
 CHANGED = "It changed meanwhile; run the import again."
+GONE = "Where it stood it is gone, or sealed, by now."
 BUSY = "Somebody holds the row of this user; run the import again."
 
 
 def _unreadable() -> Brought:
     raise RowRefused
+
+
+class Erased(Enum):
+    """What has become of a secret where it stood."""
+
+    NOW = auto()
+    BEFORE = auto()
+    """Somebody else has emptied the place, or sealed what stands in it."""
+    NOT = auto()
+    """Something has changed there."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +63,8 @@ class Found:
         skipped: Why it is left out, if it is.
         note: What else is to be told of it.
         in_place: It stands in our own column, of a user whose second factor is on: it is sealed, and nothing changes.
-        erase: Deletes it where it stood if it is still the same, in the transaction in which it is stored sealed;
-            whether it was.
+        erase: Deletes it where it stood if all is still as it was found, in the transaction in which it is stored
+            sealed.
     """
 
     place: str
@@ -55,7 +74,7 @@ class Found:
     skipped: str | None = None
     note: str | None = None
     in_place: bool = False
-    erase: Callable[[Transaction], bool] | None = field(default=None, repr=False)
+    erase: Callable[[Transaction], Erased] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -152,10 +171,11 @@ class Imports:
 
     def _skipped(self, found: Found, told: Taken, *, dry_run: bool) -> Taken:
         """What is of no use is not left in the clear either, where it can be deleted."""
-        erase, told = found.erase, replace(told, user=_text(found.user_id), notes=(found.skipped or "",))
-        if erase is not None and not dry_run and not self.context.store.transact(erase):
+        told = replace(told, user=_text(found.user_id), notes=(found.skipped or "",))
+        erased = Erased.NOW if found.erase is None or dry_run else self.context.store.transact(found.erase)
+        if erased is Erased.NOT:
             return replace(told, outcome=Outcome.REFUSED, notes=(CHANGED,))
-        return told
+        return replace(told, notes=(GONE,)) if erased is Erased.BEFORE else told
 
 
 @dataclass(frozen=True)
@@ -175,7 +195,8 @@ class _Import:
             enrollment = scope.enrollment(user_id) if self.dry_run else scope.lock(user_id)
         except UnknownUser:
             raise _Stopped(Outcome.UNKNOWN, "The user is gone.") from None
-        if self.found.in_place:
+        # Where two imports run at once, the other one may have sealed it by now.
+        if self.found.in_place and not _is_sealed(enrollment.totp_secret):
             outcome, why = Outcome.SEALED, None
         else:
             outcome, why = _decided(scope, enrollment, brought)
@@ -184,7 +205,7 @@ class _Import:
             notes += [CODES_DROPPED] if _has_foreign_codes(enrollment) else []
             self._store(scope, enrollment, brought)
         elif outcome is Outcome.ALREADY_THERE:
-            self._erase(scope)
+            self._erase(scope, or_gone=True)
         return outcome, enrollment.user_id, tuple(notes)
 
     def _user_of(self, scope: Scope) -> UserId:
@@ -212,9 +233,11 @@ class _Import:
         # Of no factor, for none was used.
         scope.record(EventKind.SECRET_IMPORTED, actor=self.actor, reason=self.origin)
 
-    def _erase(self, scope: Scope) -> None:
+    def _erase(self, scope: Scope, *, or_gone: bool = False) -> None:
+        if self.found.erase is None or self.dry_run:
+            return
         # The one guard against two truths: it is taken over only where it still stands as it was read.
-        if self.found.erase is not None and not self.dry_run and not self.found.erase(scope.tx):
+        if self.found.erase(scope.tx) not in ({Erased.NOW, Erased.BEFORE} if or_gone else {Erased.NOW}):
             raise _Stopped(Outcome.REFUSED, CHANGED, self.found.user_id)
 
 
@@ -222,8 +245,8 @@ def _decided(scope: Scope, enrollment: Enrollment, brought: Brought) -> tuple[Ou
     live: TotpSecret | None = None
     if enrollment.enabled and enrollment.totp_secret is not None:
         live = open_secret(scope, enrollment, enrollment.totp_secret, Purpose.TOTP_SECRET)
-    turned_off: datetime | None = scope.tx.last_recorded(enrollment.user_id, TURNED_OFF)
-    return outcome_for(enrollment, live, brought, turned_off)
+    had_one: datetime | None = scope.tx.last_recorded(enrollment.user_id, HAD_ONE)
+    return outcome_for(enrollment, live, brought, had_one)
 
 
 def _with(scope: Scope, enrollment: Enrollment, sealed: Sealed, brought: Brought) -> Enrollment:
@@ -233,8 +256,13 @@ def _with(scope: Scope, enrollment: Enrollment, sealed: Sealed, brought: Brought
 
 
 def _sealed_in_place(enrollment: Enrollment, sealed: Sealed, brought: Brought) -> Enrollment:
-    """No change of factor; codes of before count as used, unless some were accepted here."""
-    return replace(enrollment, totp_secret=sealed, last_step=enrollment.last_step or brought.last_step)
+    """No change of factor; codes of before count as used, wherever they were accepted."""
+    # The row's own step may be from long before, when the user was here already.
+    return replace(enrollment, totp_secret=sealed, last_step=max(enrollment.last_step, brought.last_step))
+
+
+def _is_sealed(stored: Sealed | None) -> bool:
+    return isinstance(stored, str) and key_id_of(stored) not in {FERNET, UNSEALED}
 
 
 def _has_foreign_codes(enrollment: Enrollment) -> bool:

@@ -23,9 +23,9 @@ from sqlalchemy import (
 
 from twofold.core.imports import Brought, value_of
 from twofold.core.policy import ROWS_AT_ONCE
-from twofold.core.sealing import VERSION, Purpose, user_text
+from twofold.core.sealing import FERNET, UNSEALED, VERSION, Purpose, key_id_of, user_text
 from twofold.errors import RowRefused
-from twofold.service.imports import Found
+from twofold.service.imports import Erased, Found
 from twofold.service.ports import Transaction, UserId
 from twofold.sqlalchemy.foreign import Transacting, column_of, has_column, sql, wipe_what_goes
 
@@ -57,15 +57,29 @@ class _Place:
         behind = self.rows if after is None else self.rows.where(self.key > after)
         return list(sql(tx).connection.execute(behind).all())
 
-    def erase(self, tx: Transaction, user_id: UserId, old: object) -> bool:
-        """Empty it if it still is what it was; compared here, for to some databases other letters are the same."""
-        connection = sql(tx).connection
+    def erase(self, tx: Transaction, old: Row[Any]) -> Erased:
+        """
+        Empty it if all is still as it was: a secret that is in use by now stays.
+
+        It is compared here, for to some databases other letters are the same.
+        """
+        connection, user = sql(tx).connection, {"p_user": old.user_id}
         wipe_what_goes(connection)
-        found = connection.execute(self.value, {"p_user": user_id}).one_or_none()
-        if found is None or found.value != old:
-            return False
-        connection.execute(self.empty, {"p_user": user_id})
-        return True
+        found = connection.execute(self.value, user).one_or_none()
+        if found is None or self._is_over(found.value):
+            return Erased.BEFORE
+        # The one guard of a set-up that was finished meanwhile.
+        if tuple(found) != tuple(old):
+            return Erased.NOT
+        connection.execute(self.empty, user)
+        return Erased.NOW
+
+    def _is_over(self, value: object) -> bool:
+        """Whether nothing stands there in the clear."""
+        text = value.decode(errors="replace") if isinstance(value, bytes) else value
+        if not isinstance(text, str):
+            return text is None
+        return not text.strip() or (self.own and key_id_of(text) not in {FERNET, UNSEALED})
 
 
 @dataclass(frozen=True)
@@ -104,7 +118,7 @@ class UserColumn:
             read=lambda: Brought(value_of(_text_of(value), self.decrypted)),
             user_id=user_id,
             in_place=bool(row.in_place),
-            erase=lambda tx: place.erase(tx, user_id, value),
+            erase=lambda tx: place.erase(tx, row),
         )
         if row.in_place or _is_on(row.enabled):
             return found
