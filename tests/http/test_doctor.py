@@ -1,16 +1,23 @@
 """What the doctor finds out about an application beside its routes: CORS, sessions and limits."""
 
+import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from fastapi.middleware.gzip import GZipMiddleware
+from starlette.middleware import Middleware
+from starlette.routing import Mount, Router
+from starlette.types import ASGIApp
 
-from tests.http.examined import Examined, Sessions, examined_app
+from tests.http.examined import Examined, Sessions, examined_app, nothing
 from twofold import PCI_DSS, RECOMMENDED
 from twofold.core.diagnosis import Check, Light
 from twofold.core.policy import Policy
+from twofold.fastapi.doctor import examined
 from twofold.fastapi.password_limits import PasswordLimits
 from twofold.fastapi.sessions import by_policy, cannot_end_sessions, tokens_expire
 
@@ -58,11 +65,74 @@ def test_the_cors_of_a_mounted_application_counts(world):
 
     class OurCors(CORSMiddleware): ...
 
-    inner = FastAPI(openapi_url=None)
+    inner = guarded(world)
     inner.add_middleware(OurCors, allow_origins=["https://app.example"])
     world.app.mount("/inner", inner)
 
     assert world.found(Check.CORS).light is Light.RED
+
+
+def guarded(world: Examined) -> FastAPI:
+    """An application with a route behind a guard, to be mounted."""
+    inner = FastAPI(openapi_url=None)
+    inner.post("/pay", dependencies=[Depends(world.two_factor.require_second_factor())])(nothing)
+    return inner
+
+
+SHORT: dict[str, Any] = {"allow_origins": ["https://shop.example"], "allow_headers": ["Authorization"]}
+AROUND: dict[str, Callable[[Examined], ASGIApp]] = {
+    "the-application": lambda world: CORSMiddleware(world.app, **SHORT),
+    "below-another": lambda world: GZipMiddleware(CORSMiddleware(world.app, **SHORT)),
+    "what-is-mounted": lambda world: _with(world, Mount("/inner", CORSMiddleware(guarded(world), **SHORT))),
+    "the-mount": lambda world: _with(
+        world, Mount("/inner", guarded(world), middleware=[Middleware(CORSMiddleware, **SHORT)])
+    ),
+    "a-router": lambda world: _with(
+        world, Mount("/in", Router(guarded(world).routes, middleware=[Middleware(CORSMiddleware, **SHORT)]))
+    ),
+    "by-a-pattern": lambda world: CORSMiddleware(world.app, allow_origin_regex="https://.*"),
+}
+
+
+def _with(world: Examined, mount: Mount) -> ASGIApp:
+    world.app.router.routes.append(mount)
+    return world.app
+
+
+@pytest.mark.parametrize("case", AROUND)
+def test_cors_counts_wherever_it_stands_around_a_route_of_ours(world, case):
+    """
+    CORS is found around the application from outside, around what is mounted, and where a mount or a router has it.
+    """
+    app = AROUND[case](world)
+
+    assert {one.check: one.light for one in asyncio.run(examined(app, world.two_factor, workers=1))}[
+        Check.CORS
+    ] is Light.RED
+
+
+def public() -> FastAPI:
+    """An application without anything of ours, open to all origins."""
+    inner = FastAPI(openapi_url=None)
+    inner.get("/prices")(nothing)
+    inner.add_middleware(CORSMiddleware, allow_origins=["*"])
+    return inner
+
+
+HARMLESS: dict[str, Callable[[Examined], object]] = {
+    "for-no-origin": lambda world: world.app.add_middleware(CORSMiddleware, allow_origins=[]),
+    "around-nothing-of-ours": lambda world: world.app.mount("/public", public()),
+}
+
+
+@pytest.mark.parametrize("case", HARMLESS)
+def test_cors_that_concerns_nothing_of_ours_is_green(world, case):
+    """
+    CORS for no origin does nothing, and a public interface of the host's need not let our header pass.
+    """
+    HARMLESS[case](world)
+
+    assert world.found(Check.CORS).light is Light.GREEN
 
 
 def sessions_with(**attributes: Any) -> type:

@@ -8,6 +8,7 @@ from twofold.core.diagnosis import Check, Finding, Light, span
 from twofold.core.policy import RECOMMENDED, ROUTES_SHOWN, Policy
 
 WAIVER = 'Depends(no_second_factor("why"))'
+MOUNTED = 'app.mount("/path", no_second_factor("why").around(application))'
 GUARD = "Depends(two_factor.require_second_factor())"
 
 
@@ -163,9 +164,9 @@ def tokens(issuing: Sequence[str], waived: Sequence[str], unsure: Sequence[str])
         )
         return Finding(Check.TOKENS, Light.RED, f"a way in past the second factor: {listed(issuing)}", advice)
     if unsure:
-        advice = f"Look at them, and say what they are: {WAIVER}."
+        advice = f"Look at them, and say what they are: {WAIVER}, or around an application that is mounted: {MOUNTED}."
         return Finding(Check.TOKENS, Light.AMBER, f"they cannot be looked into: {listed(unsure)}", advice)
-    found = "no route hands out a session but through the second factor"
+    found = "no route was recognised as a way in past the second factor"
     return Finding(Check.TOKENS, Light.GREEN, f"{found}; on purpose: {listed(waived)}" if waived else found)
 
 
@@ -196,7 +197,11 @@ def cors(found: Sequence[Cors]) -> Finding:
             f"Write CORSMiddleware, {add}: a page cannot tell otherwise what is asked for, and for how long to wait."
         )
         return Finding(Check.CORS, Light.AMBER, text, advice)
-    text = "CORS lets scripts send X-TOTP-Code, and read what is asked for" if found else "no CORS: one origin alone"
+    text = (
+        "CORS lets scripts send X-TOTP-Code, and read what is asked for"
+        if found
+        else "no CORS around what asks for a second factor: one origin alone"
+    )
     return Finding(Check.CORS, Light.GREEN, text)
 
 

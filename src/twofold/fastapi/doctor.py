@@ -5,8 +5,8 @@ from contextlib import suppress
 from typing import Any
 
 from fastapi.middleware.cors import CORSMiddleware
-from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp
 
 from twofold.core import host_diagnosis as diagnosis
 from twofold.core.diagnosis import Check, Finding, Light, not_looked_at
@@ -14,9 +14,10 @@ from twofold.core.host_diagnosis import Cors, Limits, Routes
 from twofold.errors import TwofoldError
 from twofold.fastapi.password_limits import PasswordLimits
 from twofold.fastapi.requests import TOTP_HEADER
-from twofold.fastapi.seen_routes import Before, Seen, SeenRoute, seen
+from twofold.fastapi.seen_routes import Before, Seen, SeenRoute, layers, seen
 from twofold.fastapi.sessions import SessionsStay, class_of, lives_of
-from twofold.fastapi.token_routes import CannotLookInto, fields_taken, last_word, plain, sign_of_a_token
+from twofold.fastapi.sign_in_words import last_word, plain
+from twofold.fastapi.token_routes import CannotLookInto, fields_taken, sign_of_a_token
 from twofold.fastapi.two_factor import TwoFactor
 
 READ_BY_PAGES = ("WWW-Authenticate", "Retry-After")
@@ -29,7 +30,7 @@ OWN_PAGES = {"account", "me", "profile"}
 """How the paths end on which people change what is theirs."""
 
 
-async def examined(app: Starlette, two_factor: TwoFactor[Any], *, workers: int) -> list[Finding]:
+async def examined(app: ASGIApp, two_factor: TwoFactor[Any], *, workers: int) -> list[Finding]:
     """
     What is found about an application; a check that fails is a finding, too.
 
@@ -70,9 +71,10 @@ def _found(check: Check, examine: Callable[[], Finding]) -> Finding:
         return not_looked_at(check, why, light=Light.RED)
 
 
-async def _limits_of(app: Starlette) -> Limits | None:
+async def _limits_of(app: ASGIApp) -> Limits | None:
     """The limits before the password, where the application keeps them in its state."""
-    kept = (app.state[name] for name in app.state)
+    state = layers(app)[-1].state
+    kept = (state[name] for name in state)
     limits = next((each for each in kept if isinstance(each, PasswordLimits)), None)
     if limits is None:
         return None
@@ -123,8 +125,8 @@ def _tokens(found: Seen) -> Finding:
             continue
         try:
             sign, told = sign_of_a_token(route), issuing
-        except CannotLookInto:
-            sign, told = "nobody knows what it takes or answers", unsure
+        except CannotLookInto as error:
+            sign, told = str(error), unsure
         if sign and route.why_not is not None:
             sign, told = route.why_not, waived
         if sign:
@@ -137,16 +139,28 @@ def _names(routes: list[SeenRoute]) -> list[str]:
 
 
 def _cors_of(found: Seen) -> list[Cors]:
-    return [_cors(each) for app in found.applications for each in app.user_middleware if _is_cors(each.cls)]
+    """What stands around the routes that read our header, or say that they want it; elsewhere it need not pass."""
+    ours = [route for route in found.routes if route.before in {Before.OURS, Before.GUARD}]
+    around = {id(each): each for route in ours for each in route.around}.values()
+    return [_cors(made) for made in map(_made, around) if made is not None and _lets_anybody_in(made)]
 
 
-def _is_cors(kind: Any) -> bool:
-    return isinstance(kind, type) and issubclass(kind, CORSMiddleware)
+def _made(around: Any) -> CORSMiddleware | None:
+    """The CORS that a middleware is; nothing where it is another."""
+    if isinstance(around, Middleware):
+        kind: Any = around.cls
+        is_cors = isinstance(kind, type) and issubclass(kind, CORSMiddleware)
+        return kind(_nothing, *around.args, **around.kwargs) if is_cors else None
+    return around if isinstance(around, CORSMiddleware) else None
 
 
-def _cors(middleware: Middleware) -> Cors:
-    """What one lets pass, as Starlette reads its arguments."""
-    made: Any = middleware.cls(_nothing, *middleware.args, **middleware.kwargs)
+def _lets_anybody_in(made: CORSMiddleware) -> bool:
+    """Whether there is any other origin that it is for."""
+    return bool(made.allow_origins) or made.allow_origin_regex is not None
+
+
+def _cors(made: CORSMiddleware) -> Cors:
+    """What one lets pass, as Starlette has read its arguments."""
     exposed = made.simple_headers.get("Access-Control-Expose-Headers", "")
     readable = {name.strip().lower() for name in exposed.split(",")}
     # With credentials a star is a header's name like any other (Fetch, "CORS-safelisted response-header name").

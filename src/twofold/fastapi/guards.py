@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Depends
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from twofold.core.assurance import Assurance
 from twofold.errors import ConfigurationError, SecondFactorNotSetUp
@@ -62,10 +63,34 @@ class NoSecondFactor:
     async def __call__(self) -> None:
         """Let everybody pass."""
 
+    def around(self, app: ASGIApp) -> "NoSecondFactorWithin":
+        """An application that FastAPI knows nothing of, to be mounted: nothing in it needs a second factor."""
+        return NoSecondFactorWithin(app, self.because)
+
+
+@dataclass(frozen=True)
+class NoSecondFactorWithin:
+    """
+    A middleware that asks for nothing.
+
+    Args:
+        app: What it is around.
+        because: Why.
+    """
+
+    app: ASGIApp
+    because: str
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the request on."""
+        await self.app(scope, receive, send)
+
 
 def no_second_factor(because: str) -> NoSecondFactor:
     """
     A dependency that stands where a guard would, and asks for nothing: `twofold doctor` says why.
+
+    Before an application that is mounted no dependency can stand: mount `no_second_factor("...").around(app)`.
 
     Args:
         because: Why this route needs no fresh second factor, or hands out no session by itself.

@@ -11,10 +11,11 @@ from fastapi.dependencies.utils import get_dependant
 from fastapi.routing import RouteContext, iter_route_contexts
 from fastapi.security.base import SecurityBase
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Host, Mount, Router
+from starlette.routing import Host, Mount, Router
 from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
 
-from twofold.fastapi.guards import NoSecondFactor
+from twofold.fastapi.guards import NoSecondFactor, NoSecondFactorWithin
 from twofold.fastapi.openapi import all_of
 from twofold.fastapi.requests import SAFE_METHODS
 from twofold.fastapi.two_factor import TwoFactor
@@ -39,15 +40,22 @@ class SeenRoute:
         path: As it is asked for, with the prefixes of all that it is in.
         route: What FastAPI knows of it.
         before: What stands before it.
+        around: The middlewares around all that it is in, from outside to inside, as far as they are seen.
     """
 
     path: str
     route: RouteContext
     before: Before
+    around: Sequence[object] = ()
 
     def __str__(self) -> str:
-        other = "MOUNT" if isinstance(self.route.original_route, Mount | Host) else "WEBSOCKET"
+        other = "MOUNT" if self.is_mount else "WEBSOCKET"
         return " ".join([",".join(sorted(self.methods - {"HEAD"})) or other, self.path])
+
+    @property
+    def is_mount(self) -> bool:
+        """Whether it is an application of somebody else's, of which no route is known."""
+        return isinstance(self.route.original_route, Mount | Host)
 
     @cached_property
     def methods(self) -> set[str]:
@@ -68,7 +76,8 @@ class SeenRoute:
     @property
     def why_not(self) -> str | None:
         """Why it needs no second factor, where the host says so."""
-        said = (each.call.because for each in self.dependants if isinstance(each.call, NoSecondFactor))
+        calls = [*(each.call for each in self.dependants), *self.around]
+        said = (each.because for each in calls if isinstance(each, NoSecondFactor | NoSecondFactorWithin))
         return next(said, None)
 
 
@@ -78,47 +87,50 @@ class Seen:
     An application, looked through.
 
     Args:
-        applications: The application, and those that are mounted in it.
         overridden: How many dependencies of this second factor something else stands in for.
     """
 
     routes: Sequence[SeenRoute]
-    applications: Sequence[Starlette]
     overridden: int
 
 
-def seen(app: Starlette, two_factor: TwoFactor[Any]) -> Seen:
+def seen(app: ASGIApp, two_factor: TwoFactor[Any]) -> Seen:
     """Every route of an application, by what this second factor has before it."""
-    classes, applications = _Classes(two_factor), [app]
-    routes = [SeenRoute(path, route, classes.of(route)) for path, route in _walked(app.routes, "", applications)]
+    classes, applications = _Classes(two_factor), list[Starlette]()
+    found = _walked(app, "", (), applications)
+    routes = [SeenRoute(path, route, classes.of(route), around) for path, route, around in found]
     overrides = [call for each in applications for call in getattr(each, "dependency_overrides", {})]
-    return Seen(routes, applications, len(classes.ours & _ids(overrides)))
+    return Seen(routes, len(classes.ours & _ids(overrides)))
+
+
+def layers(app: ASGIApp) -> list[Any]:
+    """The middlewares around an application, as far as they keep it where Starlette's do, and what they are around."""
+    found: list[Any] = [app]
+    while not isinstance(found[-1], Starlette | Router) and hasattr(found[-1], "app"):
+        found.append(found[-1].app)
+    return found
 
 
 def _walked(
-    routes: Sequence[BaseRoute], prefix: str, applications: list[Starlette]
-) -> Iterator[tuple[str, RouteContext]]:
-    for route in iter_route_contexts(routes):
-        path = prefix + (route.path or "")
-        if not isinstance(route.original_route, Mount | Host):
-            yield path, route
-            continue
-        inner = _inner(route.app)
-        if isinstance(inner, Starlette):
-            if any(inner is one for one in applications):
-                continue  # mounted in itself, or twice
-            applications.append(inner)
-        if isinstance(inner, Starlette | Router):
-            yield from _walked(inner.routes, path, applications)
-        elif not isinstance(inner, StaticFiles):
-            yield path, route
-
-
-def _inner(app: Any) -> Any:
-    """What middlewares stand around, as far as they keep it where Starlette's do."""
-    while not isinstance(app, Starlette | Router) and hasattr(app, "app"):
-        app = app.app
-    return app
+    app: ASGIApp, prefix: str, around: tuple[object, ...], applications: list[Starlette]
+) -> Iterator[tuple[str, RouteContext, tuple[object, ...]]]:
+    """The routes within, each with its path and what is around it; an application is gone through once."""
+    *outer, inner = layers(app)
+    around = (*around, *outer)
+    if isinstance(inner, Starlette):
+        if any(inner is one for one in applications):
+            return  # mounted in itself, or twice
+        applications.append(inner)
+        around = (*around, *inner.user_middleware)
+    router = inner.router if isinstance(inner, Starlette) else inner
+    around = (*around, *layers(router.middleware_stack)[:-1])
+    for route in iter_route_contexts(router.routes):
+        path, mount = prefix + (route.path or ""), isinstance(route.original_route, Mount | Host)
+        within = layers(route.app) if mount else [None]
+        if isinstance(within[-1], Starlette | Router):
+            yield from _walked(route.app, path, around, applications)
+        elif not isinstance(within[-1], StaticFiles):
+            yield path, route, (*around, *within[:-1])
 
 
 def dependant_of(route: RouteContext) -> Dependant | None:
