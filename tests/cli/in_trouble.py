@@ -56,6 +56,18 @@ def cors_without_the_header() -> FastAPI:
     return app
 
 
+def wrapped() -> CORSMiddleware:
+    """An application behind a middleware, as a server is given it."""
+    return CORSMiddleware(create_app(), allow_origins=["https://shop.example"], allow_headers=["Authorization"])
+
+
+def __getattr__(name: str) -> CORSMiddleware:
+    """`ready` is the same, as a module has it that makes it by itself."""
+    if name != "ready":
+        raise AttributeError(name)
+    return wrapped()
+
+
 def with_policy(policy: Policy) -> FastAPI:
     return create_app(replace(Settings.from_environment(), policy=policy))
 

@@ -320,6 +320,17 @@ def test_people_read_a_line_a_check(here: Operator):
     assert "\x1b" not in done.out
 
 
+@pytest.mark.parametrize("named", ["wrapped", "ready"])
+def test_what_stands_around_the_application_may_be_named(here: Operator, named: str):
+    """
+    Where a server is given a middleware with the application in it, that is what is named; it is looked at, too.
+    """
+    done = doctor(here, "--json", app=named)
+
+    assert (done.code, lights(done)) == (1, {"cors": "red"})
+    assert 'allow_headers=[..., "X-TOTP-Code"]' in told(done, "cors")
+
+
 @pytest.mark.parametrize(
     ("words", "options", "text"),
     [

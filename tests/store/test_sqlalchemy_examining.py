@@ -249,6 +249,20 @@ def test_migrations_are_found_where_they_mostly_lie(tmp_path, place):
     assert scripts.get_heads() == ["2"]
 
 
+@pytest.mark.parametrize("named", [False, True])
+def test_alembics_settings_may_stand_in_pyproject(tmp_path, named):
+    """
+    Where `pyproject.toml` says where the folder is, and `alembic.ini` has the connection alone, both are read.
+    """
+    write_migrations(tmp_path / "db" / "odd", ("1", None), ("2", "1"))
+    (tmp_path / "alembic.ini").write_text("[alembic]\nsqlalchemy.url = sqlite://\n")
+    (tmp_path / "pyproject.toml").write_text('[tool.alembic]\nscript_location = "%(here)s/db/odd"\n')
+    scripts = migrations_in(tmp_path / "alembic.ini" if named else None, tmp_path)
+
+    assert scripts is not None
+    assert scripts.get_heads() == ["2"]
+
+
 def test_no_migrations_are_no_fault_and_wrong_ones_are_said(tmp_path):
     """
     Where nothing was named and nothing is there, there is nothing; a folder that was named and is none is refused.

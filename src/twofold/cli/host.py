@@ -12,9 +12,11 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from twofold.errors import ConfigurationError
 from twofold.fastapi import TwoFactor
+from twofold.fastapi.seen_routes import layers
 from twofold.service.two_factor_auth import TwoFactorAuth
 
 T = TypeVar("T")
@@ -45,12 +47,12 @@ class Application:
     An application that was found.
 
     Args:
-        app: Its FastAPI object, where that is known.
+        app: Its FastAPI object, with what stands around it, where that is known.
         two_factor: Its second factor in that, where that is known.
     """
 
     auth: TwoFactorAuth
-    app: FastAPI | None
+    app: ASGIApp | None
     two_factor: TwoFactor[Any] | None
     _runner: asyncio.Runner
 
@@ -131,12 +133,13 @@ def _built(name: str) -> Iterator[None]:
         raise ApplicationRefuses(text) from error
 
 
-def _parts_of(found: Any, name: str) -> tuple[FastAPI | None, TwoFactor[Any] | None, TwoFactorAuth]:  # noqa: ANN401
-    if not isinstance(found, FastAPI | TwoFactor | TwoFactorAuth) and callable(found):
+def _parts_of(found: Any, name: str) -> tuple[ASGIApp | None, TwoFactor[Any] | None, TwoFactorAuth]:  # noqa: ANN401
+    if not isinstance(layers(found)[-1], FastAPI | TwoFactor | TwoFactorAuth) and callable(found):
         with _built(name):
             found = found()
-    if isinstance(found, FastAPI):
-        two_factor = getattr(found.state, "twofold", None)
+    inner = layers(found)[-1]
+    if isinstance(inner, FastAPI):
+        two_factor = getattr(inner.state, "twofold", None)
         if two_factor is None:
             raise ConfigurationError(f"--app: {name} is an application without two_factor.install(app, ...).")
         return found, two_factor, two_factor.auth

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LONG_TEXT = 4096
 """Characters that a text of any length must have room for: ten sealed backup codes have some 1,700."""
 
-INI = "alembic.ini"
+INI, PYPROJECT = "alembic.ini", "pyproject.toml"
 FOLDERS = ("migrations", "alembic")
 """Where migrations mostly lie, beside the application."""
 
@@ -99,7 +99,10 @@ def migrations_in(named: Path | None, here: Path) -> "ScriptDirectory | None":
     if found is None:
         return None
     if found.is_file():
-        return ScriptDirectory.from_config(Config(str(found)))
+        config = Config(str(found))
+        if (found.parent / PYPROJECT).is_file():  # As Alembic does; before 1.16 it takes no notice.
+            config.toml_file_name = str(found.parent / PYPROJECT)
+        return ScriptDirectory.from_config(config)
     config = Config()
     config.set_main_option("script_location", str(found).replace("%", "%%"))
     return ScriptDirectory.from_config(config)
