@@ -9,6 +9,7 @@ import asyncio
 import logging
 import sys
 from argparse import ArgumentParser
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -83,18 +84,24 @@ async def done(settings: Settings, command: str, email: str) -> str:
         await engine.dispose()
 
 
-def main() -> None:
-    """Do what the command line says, or say in one line why not."""
+def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] | None = None) -> None:
+    """
+    Do what the command line says, or say in one line why not.
+
+    Args:
+        arguments: In place of those that the process was started with.
+        environment: In place of the environment.
+    """
     logging.basicConfig(level=logging.ERROR, format="%(levelname)s:     %(message)s")
     parser = ArgumentParser(prog="python -m app.admin", description="Who may administer second factors.")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, says in {"grant": "make a user an admin", "revoke": "make an admin a user"}.items():
         commands.add_parser(name, help=says).add_argument("email", help="as it was registered")
     commands.add_parser("list", help="show who is an admin")
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     code, text = 0, ""
     try:
-        text = asyncio.run(done(Settings.from_environment(), asked.command, getattr(asked, "email", "")))
+        text = asyncio.run(done(Settings.from_environment(environment), asked.command, getattr(asked, "email", "")))
     except NotFound as error:
         code, text = NOT_FOUND, str(error)
     except ConfigurationError as error:

@@ -6,14 +6,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from io import StringIO
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, insert, select
 
-from app.admin import done
+from app.admin import done, main
 from app.database import BACKEND
 from app.models.user import User
 from tests.http.conftest import fresh_place, key
@@ -36,11 +37,12 @@ class Shell:
     place: Place
     environment: dict[str, str]
 
-    def run(self, *arguments: str, **others: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """As a process of its own, which takes a second or two to start."""
         return subprocess.run(
             [sys.executable, "-m", "app.admin", *arguments],
             cwd=BACKEND,
-            env={**os.environ, **self.environment, **others},
+            env={**os.environ, **self.environment},
             check=False,
             capture_output=True,
             text=True,
@@ -53,9 +55,12 @@ class Shell:
         return asyncio.run(done(Settings.from_environment(self.environment), command, email))
 
     def said(self, *arguments: str, **others: str) -> tuple[int, str, str]:
-        """The exit code, and what was printed where."""
-        done = self.run(*arguments, **others)
-        return done.returncode, done.stdout, done.stderr
+        """The exit code, and what was printed where; in this process."""
+        out, err = StringIO(), StringIO()
+        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as ended:
+            main(arguments, self.environment | others)
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, out.getvalue(), err.getvalue()
 
     def add(self, email: str, **columns: Any) -> int:
         """A user; the id."""
@@ -92,6 +97,20 @@ def shell_on(fresh_place: Callable[[str], Place], key: str) -> Callable[[str], S
         return Shell(place, {"DATABASE_URL": place.async_url, "ENCRYPTION_KEY": key, "APP_ENV": "production"})
 
     return shell_on
+
+
+def test_it_runs_as_a_program(shell_on: Callable[[str], Shell]):
+    """
+    `python -m app.admin` does what is asked, and ends with the exit code that says so.
+    """
+    shell = shell_on("sqlite")
+
+    listed, granted = shell.run("list"), shell.run("grant", "nobody@example.com")
+
+    assert (listed.returncode, listed.stderr) == (0, "")
+    assert listed.stdout == "Nobody is an admin. Make one: python -m app.admin grant EMAIL\n"
+    assert (granted.returncode, granted.stdout) == (1, "")
+    assert granted.stderr == "Nobody has that e-mail address. Register first, or look for a slip of the pen.\n"
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql", "mariadb"])

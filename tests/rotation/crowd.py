@@ -11,7 +11,7 @@ from sqlalchemy import Engine, insert
 
 from tests.races.place import User
 from twofold import RECOMMENDED, CodeAlreadyUsed, KeyRing, TwoFactorAuth
-from twofold.core.backup_codes import new_backup_codes, stored_backup_codes, typed_backup_code
+from twofold.core.backup_codes import BackupCodes, new_backup_codes, stored_backup_codes, typed_backup_code
 from twofold.core.sealing import Purpose
 from twofold.core.totp import TotpSecret, new_totp_secret, time_step_at, typed_code
 from twofold.service.sign_in import SecondFactorPending
@@ -70,29 +70,29 @@ class Visitor:
 
 def population(engine: Engine, keys: KeyRing, rows: int, visitors: int) -> list[Visitor]:
     """So many users with app and backup codes, and among them, all over the table, those who sign in."""
-    codes = new_backup_codes(RECOMMENDED)
+    nobodys = stored_backup_codes(new_backup_codes(RECOMMENDED), "nobody")  # Of those who never sign in.
     secret = new_totp_secret(RECOMMENDED)
     known: list[Visitor] = []
     for start in range(0, rows, AT_ONCE):
         batch = []
         for number in range(start + 1, min(start + AT_ONCE, rows) + 1):
-            own, written = secret, codes
+            own, stored = secret, nobodys
             if number % (rows // visitors) == 1 and len(known) < visitors:
                 own, written = new_totp_secret(RECOMMENDED), new_backup_codes(RECOMMENDED)
+                stored = stored_backup_codes(written, str(number))
                 known.append(Visitor(number, own, written))
-            batch.append(_row(number, own, written, keys))
+            batch.append(_row(number, own, stored, keys))
         with engine.begin() as connection:
             connection.execute(insert(User.__table__), batch)  # type: ignore[arg-type]
     return known
 
 
-def _row(user_id: int, secret: TotpSecret, codes: Sequence[str], keys: KeyRing) -> dict[str, object]:
-    stored = stored_backup_codes(tuple(codes), str(user_id)).to_bytes()
+def _row(user_id: int, secret: TotpSecret, codes: BackupCodes, keys: KeyRing) -> dict[str, object]:
     return {
         "id": user_id,
         "email": f"{user_id}@example.com",
         "totp_secret": keys.seal(secret.to_bytes(), Purpose.TOTP_SECRET, user_id),
-        "twofa_backup_codes": keys.seal(stored, Purpose.BACKUP_CODES, user_id),
+        "twofa_backup_codes": keys.seal(codes.to_bytes(), Purpose.BACKUP_CODES, user_id),
         "twofa_enabled": True,
     }
 
