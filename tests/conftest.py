@@ -51,6 +51,7 @@ def own_redis() -> Iterator[redis_server.RedisServer]:
         yield server
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in its own, which would come before.
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """
     A file stays on one worker; and so do all races, for a crew takes most of a server's connections, and all storms,

@@ -1,6 +1,5 @@
 """The migrations: what they make is what the application expects, however many begin at once, and they lead back."""
 
-import multiprocessing
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from sqlalchemy import Engine, NullPool, create_engine, inspect, text
 from app.database import BACKEND, Base
 from app.models.user import User
 from tests.backend.starters import START_SECONDS, start
+from tests.forked import forked
 from twofold.settings import Settings
 from twofold.sqlalchemy.tables import tables_of
 
@@ -126,8 +126,7 @@ def test_several_that_start_at_once(place: Place):
     """
     Six processes that start at one moment on an empty database all come up, and migrate it once.
     """
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.backend.starters"])
+    context = forked()
     moment = context.Barrier(STARTERS)
     settings = Settings(database_url=place.async_url, encryption_key=(Fernet.generate_key().decode(),))
     processes = [context.Process(target=start, args=(settings, moment), daemon=True) for _ in range(STARTERS)]

@@ -1,10 +1,10 @@
 """Several workers, each a process with the whole backend, count wrong passwords in one Redis."""
 
-import multiprocessing
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 
+from tests.forked import forked
 from tests.http.test_password_limits import owner
 from tests.http.workers import guess
 from tests.http.world import Place, in_process, settings_for
@@ -22,7 +22,7 @@ def test_a_burst_at_worker_processes(fresh_place: Callable[[str], Place], key: s
     settings = settings_for(place, key, redis_url=redis.url)
     with in_process(place, settings) as world:
         emails = (owner(world).email, owner(world).email)
-    context = multiprocessing.get_context("spawn")
+    context = forked()
     with context.Manager() as manager, ProcessPoolExecutor(WORKERS, mp_context=context) as processes:
         moment = manager.Barrier(WORKERS)
         workers = [processes.submit(guess, place, settings, emails, GUESSES, moment) for _ in range(WORKERS)]

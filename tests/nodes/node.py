@@ -1,37 +1,21 @@
 """A node: the backend in a process of its own, started as operators start it, and asked to stop as platforms do."""
 
-import multiprocessing
 import os
 import signal
 import sys
 import time
 from contextlib import suppress
-from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 
 from httpx2 import Client, TransportError
 
 from app.main import main
+from tests.forked import forked
 from tests.servers import free_port
 
 START_SECONDS = 60
 STOP_SECONDS = 30
 STANDARD_INPUT, STANDARD_OUTPUT, STANDARD_ERROR = range(3)
-# Forked from a process that has loaded the backend and has done nothing else: to load it takes most of a start.
-_PROCESSES = multiprocessing.get_context("forkserver")
-_PROCESSES.set_forkserver_preload(["tests.nodes.node"])
-
-
-def load() -> None:
-    """Start the process that nodes are forked from. Python 3.11 tells it by the environment alone where modules are."""
-    path = os.environ.get("PYTHONPATH")
-    os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)
-    try:
-        ensure_running()
-    finally:
-        del os.environ["PYTHONPATH"]
-        if path is not None:
-            os.environ["PYTHONPATH"] = path
 
 
 def serve(environment: dict[str, str], log: Path) -> None:
@@ -61,13 +45,12 @@ class Node:
         self.log = log
         self.log.touch()
         self._environment = environment | {"PORT": str(self.port)}
-        load()
         self.start()
 
     def start(self, **environment: str) -> None:
         """Start it; with other variables than before, where any are given."""
         self._environment |= environment
-        self.process = _PROCESSES.Process(target=serve, args=(self._environment, self.log))
+        self.process = forked().Process(target=serve, args=(self._environment, self.log))
         self.process.start()
 
     def stop(self) -> int | None:

@@ -1,6 +1,5 @@
 """Several processes of several threads that all begin at one moment."""
 
-import multiprocessing
 import threading
 import time
 import traceback
@@ -10,13 +9,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from multiprocessing.connection import Connection
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import ForkServerProcess
 from multiprocessing.synchronize import Barrier
 from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import Engine
 
+from tests.forked import forked
 from tests.races.place import Place, be_patient
 from twofold import RECOMMENDED, Policy, TwoFactorAuth, TwofoldError, Unavailable
 from twofold.core.events import SUCCESS
@@ -85,8 +85,8 @@ class Crew:
     """Processes that are started once and sent from race to race; a race that goes wrong ends them."""
 
     def __init__(self) -> None:
-        self._hands: list[tuple[SpawnProcess, Connection[Any, Any]]] = []
-        self._context = multiprocessing.get_context("spawn")
+        self._hands: list[tuple[ForkServerProcess, Connection[Any, Any]]] = []
+        self._context = forked()
         self._moment = self._context.Barrier(PROCESSES)
 
     def race(self, place: Place, moves: Sequence[Move]) -> list[Outcome]:
