@@ -17,7 +17,7 @@ run: setup ## Run the reference backend on http://localhost:8000
 
 test: setup ## Run all tests; ARGS="-k totp" goes to pytest
 	@scripts/test-packages
-	@.venv/bin/python -m pytest tests -n $(JOBS) --dist loadgroup $(ARGS)
+	@.venv/bin/python -m pytest tests -n $(JOBS) --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: setup ## Check format, lint, types and floors
 	.venv/bin/ruff format --check .

@@ -1,11 +1,12 @@
 """What all tests share: the database servers, the crew, and what is counted at the end."""
 
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests import redis_server, servers
+from tests.groups import ByGroup, place_of
 from tests.races.crew import Crew
 from tests.tallies import TALLIES
 
@@ -51,23 +52,14 @@ def own_redis() -> Iterator[redis_server.RedisServer]:
         yield server
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the marks in its own, which would come before.
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """
-    A file stays on one worker; and so do all races, for a crew takes most of a server's connections, and all storms,
-    which share their worlds.
-    """
-    if not config.pluginmanager.hasplugin("xdist"):
-        return
-    here = Path(__file__).parent
-    for item in items:
-        folder, *rest = item.path.relative_to(here).parts
-        group = folder if folder in {"nodes", "races", "storms"} else "/".join([folder, *rest])
-        item.add_marker(pytest.mark.xdist_group("races" if "crew" in _fixtures_of(item) else group))
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByGroup:
+    """A group of tests stays on one worker."""
+    return ByGroup(config, log)
 
 
-def _fixtures_of(item: pytest.Item) -> list[str]:
-    return item.fixturenames if isinstance(item, pytest.Function) else []
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest begin first."""
+    items.sort(key=lambda item: place_of(item.nodeid))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

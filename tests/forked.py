@@ -1,4 +1,4 @@
-"""Processes that are forked from one which has loaded the backend and has done nothing else: to load it takes longest."""
+"""Processes forked from one which has loaded the backend and has done nothing else: to load it takes longest."""
 
 import multiprocessing
 import os
