@@ -22,7 +22,7 @@ def place_of(nodeid: str) -> int:
     return found[0] if found else len(FIRST)
 
 
-class ByGroup(LoadScopeScheduling):  # type: ignore[misc] - it has no types
+class ByGroup(LoadScopeScheduling):  # type: ignore[misc]  # It has no types.
     """A group goes to one worker as a whole."""
 
     def _split_scope(self, nodeid: str) -> str:
