@@ -147,6 +147,18 @@ FAULTS = {
         breaks="UPDATE users SET twofa_backup_codes = NULL",
         light="amber",
     ),
+    "no-app-left": Fault(
+        "set_ups",
+        ("no authenticator app is left, of 1 user (", "twofold users reset"),
+        breaks="UPDATE users SET totp_secret = NULL",
+        light="amber",
+    ),
+    "a-proxy-among-the-admins": Fault(
+        "routes",
+        ("a trusted proxy may administer: 192.0.2.1/32", "out of ADMIN_ALLOWED_IPS"),
+        {"TRUSTED_PROXIES": "192.0.2.1", "ADMIN_ALLOWED_IPS": "192.0.2.1,198.51.100.7"},
+        light="amber",
+    ),
     "a-password-behind-a-sign-in": Fault(
         "routes",
         ("POST /api/legacy/password", "two_factor.require_second_factor()"),

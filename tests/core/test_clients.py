@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twofold.core.clients import AllowList, Client, address_of, admin_networks, client_of, lies_in, networks_in
+from twofold.core.clients import (
+    AllowList,
+    Client,
+    address_of,
+    admin_networks,
+    client_of,
+    lies_in,
+    networks_in,
+    shared_by,
+)
 
 TRUSTED = networks_in(["10.0.0.0/24", "fd00::/8", "127.0.0.1"])
 PROXY, STRANGER, OFFICE = "10.0.0.1", "198.51.100.9", "192.0.2.7"
@@ -139,6 +148,26 @@ def test_everybody_is_no_list(entry: str):
     """
     with pytest.raises(ValueError, match=r"."):
         admin_networks(["192.0.2.0/24", entry])
+
+
+SHARED: dict[str, tuple[list[str], list[str], list[str]]] = {
+    "the-same": (["192.0.2.1", "198.51.100.1"], ["192.0.2.1"], ["192.0.2.1/32"]),
+    "within": (["10.0.0.0/8"], ["10.1.0.0/16"], ["10.0.0.0/8"]),
+    "around": (["10.1.2.3"], ["10.0.0.0/8"], ["10.1.2.3/32"]),
+    "written-as-ipv6": (["::ffff:10.1.2.3"], ["10.0.0.0/8"], ["10.1.2.3/32"]),
+    "beside": (["10.0.0.0/8", "2001:db8::/32"], ["11.0.0.1", "2001:db9::1"], []),
+    "of-the-other-kind": (["0.0.0.0/8"], ["::/8"], []),
+}
+
+
+@pytest.mark.parametrize("case", SHARED)
+def test_what_two_lists_have_in_common(case: str):
+    """
+    A network is told where it has an address of the other list, however both are written.
+    """
+    one, other, shared = SHARED[case]
+
+    assert shared_by(networks_in(one), networks_in(other)) == shared
 
 
 def test_a_large_organization_is_a_list():

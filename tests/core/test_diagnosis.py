@@ -123,10 +123,16 @@ OTHERS = {
     "sealed": (diagnosis.sealed_values(7, NOBODY), diagnosis.sealed_values(7, ANN), RED, "twofold users reset"),
     "backup-codes": (diagnosis.backup_codes(NOBODY), diagnosis.backup_codes(ANN), AMBER, "make new ones"),
     "set-ups-that-end-too-late": (
-        diagnosis.set_ups(0, 0, NOBODY),
-        diagnosis.set_ups(0, 0, ANN),
+        diagnosis.set_ups(0, 0, NOBODY, NOBODY),
+        diagnosis.set_ups(0, 0, ANN, NOBODY),
         AMBER,
         "A clock was ahead",
+    ),
+    "set-ups-that-are-due": (
+        diagnosis.set_ups(0, 1, NOBODY, NOBODY),
+        diagnosis.set_ups(0, 1, NOBODY, ANN),
+        AMBER,
+        "twofold users reset",
     ),
     "last-steps": (
         diagnosis.last_steps(NOBODY, timedelta(0)),
@@ -155,7 +161,10 @@ def test_some_set_ups_are_never_finished():
     few, many = UNFINISHED_SET_UPS, 50 * UNFINISHED_ONE_IN
     expired = [(few, 0), (few + 1, 0), (50, many), (51, many)]
 
-    assert [diagnosis.set_ups(count, enrolled, NOBODY).light for count, enrolled in expired] == [GREEN, AMBER] * 2
+    assert [diagnosis.set_ups(count, enrolled, NOBODY, NOBODY).light for count, enrolled in expired] == [
+        GREEN,
+        AMBER,
+    ] * 2
 
 
 def test_what_could_not_be_looked_at_is_not_taken_for_well():

@@ -111,6 +111,17 @@ def test_routes_that_change_what_a_sign_in_stands_on_are_amber():
     assert diagnosis.WAIVER in weighty.advice
 
 
+def test_a_proxy_among_the_admins_is_amber():
+    """
+    An allow-list of administration with a trusted proxy in it is amber, with what to take out.
+    """
+    found = diagnosis.routes(Routes(proxies=["192.0.2.1/32"]))
+
+    assert found.light is AMBER
+    assert found.found.startswith("a trusted proxy may administer: 192.0.2.1/32 in the allow-list; ")
+    assert "out of ADMIN_ALLOWED_IPS" in found.advice
+
+
 def test_a_way_in_past_the_second_factor_is_red():
     """
     A route that hands out a session by itself is red, one of which nobody knows amber, one that says why green.

@@ -53,7 +53,9 @@ def test_what_is_well_is_nobody():
     survey = survey_of([enrolled(), enrolled(keys=OLD), Enrollment(user_id="9")])
 
     assert (survey.enrolled, survey.opened, survey.expired) == (2, 4, 0)
-    assert {each.users for each in (survey.closed, survey.few, survey.impossible, survey.beyond)} == {NOBODY}
+    assert {each.users for each in (survey.closed, survey.few, survey.bare, survey.impossible, survey.beyond)} == {
+        NOBODY
+    }
 
 
 DAMAGES = {
@@ -117,6 +119,17 @@ def test_who_has_few_backup_codes_left_is_told(left):
     survey = survey_of([enrolled(left=left)])
 
     assert survey.few.count == (left <= FEW_BACKUP_CODES)
+
+
+def test_who_has_no_authenticator_app_left_is_told():
+    """
+    Who is asked for a second factor and has no app is told, once: not as one who is short of backup codes, too.
+    """
+    bare = [replace(enrolled(left=left), totp_secret=None) for left in (10, 0)]
+    survey = survey_of([*bare, enrolled("8"), Enrollment(user_id="9")])
+
+    assert survey.bare.users == Users(2, ("7", "7"))
+    assert survey.few.users == NOBODY
 
 
 def test_who_never_had_backup_codes_is_told():

@@ -17,8 +17,10 @@ from tests.http.examined import Examined, Sessions, examined_app, nothing
 from twofold import PCI_DSS, RECOMMENDED
 from twofold.core.diagnosis import Check, Light
 from twofold.core.policy import Policy
+from twofold.fastapi.admin import two_factor_admin
 from twofold.fastapi.doctor import examined
 from twofold.fastapi.password_limits import PasswordLimits
+from twofold.fastapi.proxies import TrustedProxies
 from twofold.fastapi.sessions import by_policy, cannot_end_sessions, tokens_expire
 
 
@@ -133,6 +135,52 @@ def test_cors_that_concerns_nothing_of_ours_is_green(world, case):
     HARMLESS[case](world)
 
     assert world.found(Check.CORS).light is Light.GREEN
+
+
+def is_admin() -> bool:
+    return True
+
+
+PROXY, OFFICE = "192.0.2.1", "198.51.100.0/24"
+PROXIES: dict[str, Callable[[Examined], ASGIApp]] = {
+    "the-router's": lambda world: _administered(world, trusted_proxies=[PROXY]),
+    "the-middleware's": lambda world: _added(world, _administered(world)),
+    "from-outside": lambda world: TrustedProxies(_administered(world), [PROXY]),
+}
+
+
+def _administered(world: Examined, **options: Any) -> FastAPI:
+    given = {"allowed_ips": [OFFICE, "192.0.2.0/24"]} | options
+    world.app.include_router(two_factor_admin(world.two_factor, is_admin=is_admin, **given), prefix="/admin")
+    return world.app
+
+
+def _added(world: Examined, app: FastAPI, *trusted: str) -> ASGIApp:
+    app.add_middleware(TrustedProxies, trusted_proxies=trusted or [PROXY])
+    return world.app
+
+
+@pytest.mark.parametrize("case", PROXIES)
+def test_a_trusted_proxy_in_the_allow_list_of_administration_is_amber(world, case):
+    """
+    Where a proxy is trusted and its address may administer, what it sends for nobody would be an admin's.
+    """
+    app = PROXIES[case](world)
+    found = {one.check: one for one in asyncio.run(examined(app, world.two_factor, workers=1))}[Check.ROUTES]
+
+    assert found.light is Light.AMBER
+    assert "a trusted proxy may administer: 192.0.2.0/24 in the allow-list" in found.found
+
+
+def test_proxies_and_admins_apart_are_green(world):
+    """
+    An allow-list without the trusted proxies is as it should be; so are proxies where nobody administers.
+    """
+    _added(world, world.app)
+    before = world.found(Check.ROUTES).light
+    _administered(world, allowed_ips=[OFFICE])
+
+    assert (before, world.found(Check.ROUTES).light) == (Light.GREEN, Light.GREEN)
 
 
 def sessions_with(**attributes: Any) -> type:

@@ -73,6 +73,14 @@ def lies_in(address: Address, networks: Networks) -> bool:
     return any(address in network for network in networks)
 
 
+def shared_by(networks: Networks, others: Networks) -> list[str]:
+    """Those of *networks* that have an address in common with any of the *others*."""
+    # `overlaps` knows no difference between the two kinds of IP.
+    return [
+        str(one) for one in networks if any(one.version == other.version and one.overlaps(other) for other in others)
+    ]
+
+
 def is_in(peer: str | None, networks: Networks) -> bool:
     """Whether *peer* is an address in one of these networks."""
     address = address_of(peer)

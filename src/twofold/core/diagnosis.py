@@ -213,15 +213,23 @@ def backup_codes(few: Users) -> Finding:
     return Finding(Check.BACKUP_CODES, Light.AMBER, found, advice)
 
 
-def set_ups(expired: int, enrolled: int, impossible: Users) -> Finding:
+def set_ups(expired: int, enrolled: int, impossible: Users, bare: Users) -> Finding:
     """
-    Set-ups that wait for a code that will not come.
+    Set-ups that wait for a code that will not come, and those that are due.
 
     Args:
         expired: Those that have expired.
         enrolled: How many users have finished one.
         impossible: Who has one that ends later than any can that was begun by now.
+        bare: Who has a second factor, and no authenticator app to prove it with.
     """
+    if bare.count:
+        found = f"a second factor is asked for, and no authenticator app is left, of {bare}"
+        advice = (
+            "Mostly a weak secret that was imported has signed in once. Let them set up anew in the session that it "
+            "opened, or after a backup code; who has neither needs `twofold users reset`."
+        )
+        return Finding(Check.SET_UPS, Light.AMBER, found, advice)
     found = f"{counted(expired, 'set-up')} expired without a code, beside {counted(enrolled, 'enrollment')}"
     if impossible.count:
         found = f"a set-up ends later than it can, of {impossible}"

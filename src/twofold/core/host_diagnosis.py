@@ -112,6 +112,7 @@ class Routes:
         weighty: Those of *writing* that change what a sign-in stands on: password, address, account.
         waived: Those that say why they need no second factor, with what they say.
         overridden: How many of the second factor's dependencies something else stands in for.
+        proxies: What of the allow-list of administration is a trusted proxy's.
     """
 
     ours: int = 0
@@ -123,6 +124,7 @@ class Routes:
     weighty: Sequence[str] = field(default=())
     waived: Sequence[str] = field(default=())
     overridden: int = 0
+    proxies: Sequence[str] = field(default=())
 
 
 def routes(seen: Routes) -> Finding:
@@ -142,6 +144,13 @@ def routes(seen: Routes) -> Finding:
     if seen.overridden:
         found = f"app.dependency_overrides stands in for {seen.overridden} of the second factor's dependencies"
         return Finding(Check.ROUTES, Light.RED, found, "Take them out: overrides are for tests, and guard nothing.")
+    if seen.proxies:
+        found = f"a trusted proxy may administer: {listed(seen.proxies)} in the allow-list; {found}"
+        advice = (
+            "Take the proxies out of ADMIN_ALLOWED_IPS (allowed_ips=): what a proxy sends without saying for whom has "
+            "its own address. List where admins sit."
+        )
+        return Finding(Check.ROUTES, Light.AMBER, found, advice)
     if not seen.weighty:
         return Finding(Check.ROUTES, Light.GREEN, found)
     advice = f"Put {GUARD} before them; if_enabled=True lets those pass who have none. Or say why not: {WAIVER}."

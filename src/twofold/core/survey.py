@@ -54,7 +54,8 @@ class Survey:
         enrolled: Users with a second factor.
         opened: Values that opened.
         closed: Whose values do not, for another reason than a missing key.
-        few: Who has hardly any backup codes left.
+        few: Who has hardly any backup codes left, beside an authenticator app.
+        bare: Who has a second factor, and no authenticator app to prove it with.
         expired: Set-ups that have expired.
         impossible: Who has a set-up that ends later than it can.
         beyond: Whose last accepted code is from the future.
@@ -69,6 +70,7 @@ class Survey:
     furthest: timedelta = timedelta(0)
     closed: Tally = field(default_factory=Tally)
     few: Tally = field(default_factory=Tally)
+    bare: Tally = field(default_factory=Tally)
     impossible: Tally = field(default_factory=Tally)
     beyond: Tally = field(default_factory=Tally)
 
@@ -79,6 +81,9 @@ class Survey:
             return
         one = found.enrollment
         self.enrolled += one.enabled
+        has_app = one.enabled and one.totp_secret is not None
+        if one.enabled and not has_app:
+            self.bare.add(one.user_id)
         self._look_at_set_up(one, at)
         try:
             secret = self._secret(one)
@@ -87,7 +92,7 @@ class Survey:
         except CannotOpen:
             self.closed.add(one.user_id)
             return
-        if one.enabled and left is not None and left <= FEW_BACKUP_CODES:
+        if has_app and left is not None and left <= FEW_BACKUP_CODES:
             self.few.add(one.user_id)
         if one.enabled and secret is not None:
             self._look_at_last_step(one, secret.period, at)

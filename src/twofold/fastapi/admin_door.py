@@ -58,6 +58,8 @@ class AdminDoor:
         is_admin: The host's dependency.
 
     Attributes:
+        allowed: Who may come near.
+        trusted: The proxies that it trusts by itself.
         admin: A dependency: the session of an admin.
         route_class: For a router whose every refusal is written down.
     """
@@ -67,8 +69,8 @@ class AdminDoor:
     ) -> None:
         self._auth = two_factor.auth
         self._two_factor = two_factor
-        self._allowed = allowed
-        self._trusted = trusted
+        self.allowed = allowed
+        self.trusted = trusted
         self._kept = StrangersKept()
         self.admin = self._admin(is_admin)
         self.route_class = self._route_class()
@@ -85,11 +87,11 @@ class AdminDoor:
             raise Forbidden
 
     def _client(self, request: Request) -> Client:
-        return client_in(request.scope, self._trusted)
+        return client_in(request.scope, self.trusted)
 
     def _admits(self, request: Request) -> bool:
         try:
-            return self._allowed.admits(self._client(request))
+            return self.allowed.admits(self._client(request))
         except Exception:
             logger.exception("Whether an address may administer could not be told; it may not.")
             return False

@@ -2,23 +2,28 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi.middleware.cors import CORSMiddleware
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from twofold.core import host_diagnosis as diagnosis
+from twofold.core.clients import shared_by
 from twofold.core.diagnosis import Check, Finding, Light, not_looked_at
 from twofold.core.host_diagnosis import Cors, Limits, Routes
 from twofold.errors import TwofoldError
+from twofold.fastapi.admin_door import AdminDoor
 from twofold.fastapi.password_limits import PasswordLimits
+from twofold.fastapi.proxies import TrustedProxies
 from twofold.fastapi.requests import TOTP_HEADER
 from twofold.fastapi.seen_routes import Before, Seen, SeenRoute, layers, seen
 from twofold.fastapi.sessions import SessionsStay, class_of, lives_of
 from twofold.fastapi.sign_in_words import last_word, plain
 from twofold.fastapi.token_routes import CannotLookInto, fields_taken, sign_of_a_token
 from twofold.fastapi.two_factor import TwoFactor
+
+T = TypeVar("T")
 
 READ_BY_PAGES = ("WWW-Authenticate", "Retry-After")
 """Headers of ours that a page of another origin reads only where CORS exposes them."""
@@ -100,8 +105,19 @@ def _routes(found: Seen) -> Finding:
         weighty=_names(weighty),
         waived=[f"{route} ({why})" for route in found.routes if (why := route.why_not)],
         overridden=found.overridden,
+        proxies=sorted({each for route in of[Before.GUARD] for each in _proxies_let_in(route)}),
     )
     return diagnosis.routes(seen_routes)
+
+
+def _proxies_let_in(route: SeenRoute) -> list[str]:
+    """What of the allow-list before a route of administration is a trusted proxy's."""
+    doors = [getattr(each.call, "__self__", None) for each in route.dependants]
+    door = next((each for each in doors if isinstance(each, AdminDoor)), None)
+    if door is None:
+        return []
+    around = (made for each in route.around if (made := _made_of(each, TrustedProxies)))
+    return shared_by(door.allowed.networks, (*door.trusted, *(one for made in around for one in made.trusted)))
 
 
 def _is_weighty(route: SeenRoute) -> bool:
@@ -142,16 +158,17 @@ def _cors_of(found: Seen) -> list[Cors]:
     """What stands around the routes that read our header, or say that they want it; elsewhere it need not pass."""
     ours = [route for route in found.routes if route.before in {Before.OURS, Before.GUARD}]
     around = {id(each): each for route in ours for each in route.around}.values()
-    return [_cors(made) for made in map(_made, around) if made is not None and _lets_anybody_in(made)]
+    every = (made for each in around if (made := _made_of(each, CORSMiddleware)))
+    return [_cors(made) for made in every if _lets_anybody_in(made)]
 
 
-def _made(around: Any) -> CORSMiddleware | None:
-    """The CORS that a middleware is; nothing where it is another."""
-    if isinstance(around, Middleware):
-        kind: Any = around.cls
-        is_cors = isinstance(kind, type) and issubclass(kind, CORSMiddleware)
-        return kind(_nothing, *around.args, **around.kwargs) if is_cors else None
-    return around if isinstance(around, CORSMiddleware) else None
+def _made_of(around: object, kind: type[T]) -> T | None:
+    """A middleware of that kind, as it stands or as it is to be made; nothing where it is another."""
+    if not isinstance(around, Middleware):
+        return around if isinstance(around, kind) else None
+    made: Any = around.cls
+    is_one = isinstance(made, type) and issubclass(made, kind)
+    return made(_nothing, *around.args, **around.kwargs) if is_one else None
 
 
 def _lets_anybody_in(made: CORSMiddleware) -> bool:

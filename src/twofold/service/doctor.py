@@ -69,7 +69,7 @@ class DoctorCases:
             diagnosis.rows_per_key(counts, self.context.keys.key_ids, keys.warnings),
             diagnosis.sealed_values(survey.opened, survey.closed.users),
             diagnosis.backup_codes(survey.few.users),
-            diagnosis.set_ups(survey.expired, survey.enrolled, survey.impossible.users),
+            diagnosis.set_ups(survey.expired, survey.enrolled, survey.impossible.users, survey.bare.users),
             diagnosis.last_steps(survey.beyond.users, survey.furthest),
         ]
 
