@@ -136,6 +136,44 @@ def test_a_wrong_setting_ends_with_two(operator: Operator):
     assert "not a key" not in done.err
 
 
+@pytest.mark.parametrize("verb", ["reset", "unlock"])
+def test_a_dry_run_is_as_the_real_one_and_writes_nothing(operator: Operator, verb: str):
+    """
+    Where the real run would be refused the dry one is, in the same words; of a damaged row it records nothing.
+    """
+    nobody, person = operator.world.registered(), operator.world.enrolled()
+    why = ["--reason", WHY]
+    dry, real = (operator.run("users", verb, nobody.email, *why, *more) for more in (["--dry-run"], []))
+    assert (dry.code, dry.err) == (real.code, real.err)
+
+    person.set(twofa_failures="x")
+    before = operator.world.dump()
+    dry = operator.run("users", verb, person.email, *why, "--dry-run")
+    shown = operator.run("users", "show", person.email, "--json")
+
+    assert operator.world.dump() == before
+    assert (shown.code, shown.json["unreadable"]) == (0, ["twofa_failures"])
+    assert operator.run("users", verb, person.email, *why).code == dry.code == {"reset": 0, "unlock": 3}[verb]
+    assert person.get("/status").status_code == {"reset": 401, "unlock": 503}[verb]
+
+
+def test_who_could_be_meant_is_not_guessed(operator: Operator):
+    """
+    A number that is one user's id and another one's account name means neither of them without --id.
+    """
+    person, namesake = operator.world.enrolled(), operator.world.enrolled()
+    namesake.set(email=str(person.id))
+    for words in (["users", "show"], ["users", "unlock", "--reason", WHY], ["events", "tail", "--user"]):
+        refused = operator.run(*words, str(person.id))
+        assert (refused.code, "--id" in refused.err) == (1, True)
+        assert operator.run(*words, str(person.id), "--id").code == 0
+
+    assert operator.run("users", "show", str(person.id), "--id", "--json").json["account"] == person.email
+    assert operator.run("users", "show", person.email, "--id").code == 1
+    namesake.set(email=f"00{person.id}")
+    assert operator.run("users", "show", f"00{person.id}", "--json").json["user"] == str(namesake.id)
+
+
 def test_what_is_typed_comes_before_what_is_set(operator: Operator):
     """
     The application of the command line is the one, in whichever place it is named; of two places the inner one is.

@@ -4,9 +4,10 @@ import pytest
 from sqlalchemy import text
 
 from tests.failures.roads import roads_of
+from tests.http.administration import look, reset
 from tests.http.problems import slug_of
 from tests.http.victim import Victim
-from tests.http.world import World
+from tests.http.world import Person, World
 
 MOMENTS = ["", "soon", "2030-13-45", 0]
 NUMBERS = [-1, 2**62, "x", "", 1.5]
@@ -124,6 +125,49 @@ def test_whatever_is_there_can_be_forgotten(world: World, column: str, value: ob
     assert [kept[name] for name in kept if name.startswith("twofold_")] == [[], [], []]
     assert person.row()["totp_secret"] is None
     assert person.row()["twofa_failures"] is None
+    assert person.enroll().assurance.aal == 2
+
+
+NO_TEXT = ("totp_secret", b"\xff\x00")
+
+
+@pytest.mark.parametrize(("column", "value"), [*WORST, NO_TEXT, ("totp_secret", "x")])
+def test_whatever_is_there_can_be_reset(world: World, column: str, value: object):
+    """
+    A user whose row is damaged can be reset, as the doctor advises; every session ends, and he can enroll anew.
+    """
+    person = Victim(world).person
+    epoch = person.row()["twofa_epoch"]
+    write(world, "users", column, value, person.id)
+
+    assert_reset_by_an_admin(world, person, column)
+    assert column == "twofa_epoch" or person.row()["twofa_epoch"] == epoch + 2
+
+
+@pytest.mark.parametrize(("column", "value"), ANYWHERE)
+def test_whatever_is_there_can_be_reset_on_any_database(each_world: World, column: str, value: object):
+    """
+    What a server lets stand in a column is removed there as well.
+    """
+    person = Victim(each_world).person
+    write(each_world, "users", column, value, person.id)
+
+    assert_reset_by_an_admin(each_world, person, column)
+
+
+def assert_reset_by_an_admin(world: World, person: Person, column: str) -> None:
+    admin = world.admin()
+    shown = look(admin, f"/users/{person.id}").json()
+    assert shown["unreadable"] in ([column], [] if column == "totp_secret" else [column])
+    assert (shown["account"], "value_unreadable" in str(shown["events"])) == (person.email, False)
+
+    answer = reset(admin, person.id)
+
+    assert answer.status_code == 200, answer.text
+    assert person.get("/status").status_code == 401
+    assert [person.kept()[name] for name in ("twofold_sessions", "twofold_pending_sign_ins")] == [[], []]
+    row = person.row()
+    assert (row["totp_secret"], row["twofa_failures"], bool(row["twofa_enabled"])) == (None, None, False)
     assert person.enroll().assurance.aal == 2
 
 

@@ -69,8 +69,22 @@ def test_where_there_is_nothing_nothing_is_reset(auth, newcomer, told):
     """
     A user without anything to remove is told as such, and no event says otherwise.
     """
-    with pytest.raises(NotEnabled):
-        auth.users.reset(7, reason=WHY, actor="admin 1")
+    for dry_run in (True, False):
+        with pytest.raises(NotEnabled):
+            auth.users.reset(7, reason=WHY, actor="admin 1", dry_run=dry_run)
+    assert told == []
+
+
+def test_a_dry_run_changes_nothing(auth, person, told):
+    """
+    Whether a reset can be done is found out without doing it.
+    """
+    before = person.row
+    told.clear()
+    auth.users.reset(7, reason=WHY, actor="admin 1", dry_run=True)
+    auth.users.unlock(7, reason=WHY, actor="admin 1", dry_run=True)
+
+    assert person.row == before
     assert told == []
 
 

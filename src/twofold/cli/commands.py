@@ -24,7 +24,7 @@ class Told(TyperGroup):
         try:
             return super().invoke(ctx)
         except UnknownUser as error:
-            told_on_stderr("There is no such user, or there are several of that name: give the id.")
+            told_on_stderr("There is no such user, or several could be meant: give the id, with --id.")
             raise typer.Exit(REFUSED) from error
         except Unavailable as error:
             told_on_stderr(f"{OUT_OF_REACH_TEXT} ({type(error).__name__})")

@@ -7,6 +7,7 @@ import typer
 
 from twofold.cli.host import Application, AppOption, JsonOption, opened, wants_json
 from twofold.cli.output import print_json, print_line, shown
+from twofold.cli.users import IdOption, found_user
 from twofold.core.events import RecordedEvent
 from twofold.core.policy import EVENTS_AT_ONCE
 from twofold.core.sealing import user_text
@@ -24,6 +25,7 @@ def tail(
     *,
     number: Annotated[int, typer.Option("-n", "--number", min=1, max=EVENTS_AT_ONCE, help="How many.")] = 20,
     user: Annotated[str | None, typer.Option("--user", help="Only this user's: id or account name.")] = None,
+    by_id: IdOption = False,
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as more happens, until Ctrl-C.")] = False,
     app: AppOption = None,
     json: JsonOption = False,
@@ -31,7 +33,7 @@ def tail(
     """Show the last events, the newest last; as JSON one a line."""
     as_json = wants_json(ctx, json)
     with opened(ctx, app) as application:
-        user_id = application.use(lambda auth: auth.users.find(user)) if user else None
+        user_id = found_user(application, user, by_id=by_id) if user else None
         known = _newest(application, user_id, EVENTS_AT_ONCE)
         for event in known[-number:]:
             _show(event, as_json=as_json)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from twofold.cli.host import Application, AppOption, DryRunOption, JsonOption, opened, wants_json
-from twofold.cli.output import print_facts, print_json, print_line
+from twofold.cli.output import print_facts, print_json, print_line, shown
 from twofold.core.sealing import user_text
 from twofold.core.users import checked_reason
 from twofold.service.export import Export
@@ -18,14 +18,23 @@ app = typer.Typer(no_args_is_help=True, help="One user's second factor.")
 UserArgument = Annotated[str, typer.Argument(metavar="USER", help="The user's id, or account name.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why. The user can read it.")]
 ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who does it, for the event.")]
+IdOption = Annotated[bool, typer.Option("--id", help="What names the user is the id, and no account name.")]
 BY = "command line"
 
 
 @app.command()
-def show(ctx: typer.Context, user: UserArgument, *, app: AppOption = None, json: JsonOption = False) -> None:
+def show(
+    ctx: typer.Context,
+    user: UserArgument,
+    *,
+    by_id: IdOption = False,
+    app: AppOption = None,
+    json: JsonOption = False,
+) -> None:
     """Show where a user's second factor stands; no secret, no code."""
     with opened(ctx, app) as application:
-        user_id, found = _found(application, user)
+        user_id = found_user(application, user, by_id=by_id)
+        found = application.use(lambda auth: auth.export.legible(user_id, NO_SESSION))
     facts = _facts(user_id, found)
     print_json(facts) if wants_json(ctx, json) else print_facts(facts)
 
@@ -37,6 +46,7 @@ def reset(
     user: UserArgument,
     reason: ReasonOption,
     by: ByOption = BY,
+    by_id: IdOption = False,
     app: AppOption = None,
     dry_run: DryRunOption = False,
     json: JsonOption = False,
@@ -48,9 +58,8 @@ def reset(
     """
     why = checked_reason(reason)
     with opened(ctx, app) as application:
-        user_id, _ = _found(application, user)
-        if not dry_run:
-            application.use(lambda auth: auth.users.reset(user_id, reason=why, actor=by))
+        user_id = found_user(application, user, by_id=by_id)
+        application.use(lambda auth: auth.users.reset(user_id, reason=why, actor=by, dry_run=dry_run))
     _told(ctx, user_id, "reset", json=json, dry_run=dry_run)
 
 
@@ -61,6 +70,7 @@ def unlock(
     user: UserArgument,
     reason: ReasonOption,
     by: ByOption = BY,
+    by_id: IdOption = False,
     app: AppOption = None,
     dry_run: DryRunOption = False,
     json: JsonOption = False,
@@ -72,22 +82,26 @@ def unlock(
     """
     why = checked_reason(reason)
     with opened(ctx, app) as application:
-        user_id, _ = _found(application, user)
-        if not dry_run:
-            application.use(lambda auth: auth.users.unlock(user_id, reason=why, actor=by))
+        user_id = found_user(application, user, by_id=by_id)
+        application.use(lambda auth: auth.users.unlock(user_id, reason=why, actor=by, dry_run=dry_run))
     _told(ctx, user_id, "unlocked", json=json, dry_run=dry_run)
 
 
-def _found(application: Application, user: str) -> tuple[UserId, Export]:
-    user_id = application.use(lambda auth: auth.users.find(user))
-    return user_id, application.use(lambda auth: auth.export.everything(user_id, NO_SESSION))
+def found_user(application: Application, user: str, *, by_id: bool) -> UserId:
+    """
+    The id of the user who is named.
+
+    Raises:
+        UnknownUser: Nobody is meant, or several could be.
+    """
+    return application.use(lambda auth: auth.users.by_id(user) if by_id else auth.users.find(user))
 
 
 def _told(ctx: typer.Context, user_id: UserId, what: str, *, json: bool, dry_run: bool) -> None:
     if wants_json(ctx, json):
         print_json({"user": user_text(user_id), "done": what, "dry_run": dry_run})
     else:
-        print_line(f"User {user_text(user_id)} {'would be' if dry_run else 'is'} {what}.")
+        print_line(f"User {shown(user_text(user_id))} {'would be' if dry_run else 'is'} {what}.")
 
 
 def _facts(user_id: UserId, found: Export) -> dict[str, Any]:

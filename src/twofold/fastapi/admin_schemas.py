@@ -80,7 +80,9 @@ class UserAnswer(UserItem):
     sessions: list[KeptSessionItem] = Field(description="Those that have proved a second factor.")
     pending_sign_ins: list[datetime] = Field(description="When each sign-in expires that waits for its second step.")
     unreadable: list[str] = Field(
-        description="The names of those members that could not be read, and are empty.", examples=[[]]
+        description="The names of those members that could not be read, and are empty; of a row that is damaged, the "
+        "names of its columns.",
+        examples=[[]],
     )
     events: AdminEventsAnswer = Field(description="The newest; the others by `GET /events?user=`.")
 

@@ -72,6 +72,13 @@ class Context:
 
     def read(self, work: "Callable[[Scope], T]") -> T:
         """Run *work*, which only reads; raises as `transact`."""
+        return self._read(work, self.tell_unreadable)
+
+    def look(self, work: "Callable[[Scope], T]") -> T:
+        """Run *work* as `read` does, for whoever wants nothing to be written: damage is logged, and is no event."""
+        return self._read(work, self.log_unreadable)
+
+    def _read(self, work: "Callable[[Scope], T]", tell: Callable[[UserId | None, CannotOpen], None]) -> T:
         scopes: list[Scope] = []
 
         def once(tx: Transaction) -> T:
@@ -81,12 +88,16 @@ class Context:
         try:
             return self.store.read(once)
         except CannotOpen as error:
-            self.tell_unreadable(scopes[-1].user_id, error)
+            tell(scopes[-1].user_id, error)
             raise
+
+    def log_unreadable(self, user_id: UserId | None, error: CannotOpen) -> None:
+        """Tell the operator that a stored value of this user does not open."""
+        logger.error("A stored value of user %s does not open: %s", named(user_id), error.__cause__)
 
     def tell_unreadable(self, user_id: UserId | None, error: CannotOpen) -> None:
         """Tell the operator, and record, that a stored value of this user does not open; never inside a transaction."""
-        logger.error("A stored value of user %s does not open: %s", named(user_id), error.__cause__)
+        self.log_unreadable(user_id, error)
         if user_id is None:  # what named the user could not be read
             return
         event = Event(user_id, EventKind.VALUE_UNREADABLE, self.clock.now(), error.slug, None, self.client_address)

@@ -121,6 +121,34 @@ class ExportCases:
             self.context.tell_unreadable(user_id, error)
         return export
 
+    def legible(self, user_id: UserId, session_id: str) -> Export:
+        """
+        The same for an operator, who may be looking for what is wrong: nothing is recorded by it.
+
+        What cannot be read of the enrollment itself is empty too, and *unreadable* has the names of its columns.
+
+        Raises:
+            UnknownUser: There is no such user.
+        """
+        readings: list[_Reading] = []
+
+        def work(scope: Scope) -> Export:
+            readings.append(_Reading())
+            enrollment, damaged = scope.tx.legible(user_id)
+            readings[-1].faults.update(dict.fromkeys(damaged, _unreadable(damaged)))
+            return _export_of(scope, readings[-1], enrollment, token_hash(session_id))
+
+        export = self.context.look(work)
+        for error in dict.fromkeys(readings[-1].faults.values()):
+            self.context.log_unreadable(user_id, error)
+        return export
+
+
+def _unreadable(columns: Sequence[str]) -> CannotOpen:
+    error = CannotOpen()
+    error.__cause__ = ValueError(f"{', '.join(columns)}: not what belongs there")
+    return error
+
 
 def _export_of(scope: Scope, reading: _Reading, enrollment: Enrollment, asking: str) -> Export:
     tx, user_id = scope.tx, enrollment.user_id

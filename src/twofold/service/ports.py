@@ -34,9 +34,9 @@ class Transaction(Protocol):
     """
     One short transaction of ours; whatever is locked, the row of the user is locked first.
 
-    `lock`, `hold`, `enrollment`, `account` and `session` raise `UnknownUser` where the store has no such user. What is
-    stored about a user is stored after `lock` or `hold`, so that nothing is stored about one who is gone; `forget`
-    locks by itself.
+    `lock`, `hold`, `blank`, `enrollment`, `legible`, `account` and `session` raise `UnknownUser` where the store has no
+    such user. What is stored about a user is stored after `lock`, `hold` or `blank`, so that nothing is stored about
+    one who is gone; `forget` locks by itself.
     """
 
     def lock(self, user_id: UserId) -> Enrollment:
@@ -45,11 +45,17 @@ class Transaction(Protocol):
     def hold(self, user_id: UserId) -> None:
         """Hold the row of this user as `lock` does, whatever stands in it; unknown is who has none yet, too."""
 
+    def blank(self, user_id: UserId) -> Enrollment:
+        """Hold the row as `hold` does; the enrollment without factors, of an epoch behind what stands there."""
+
     def save(self, enrollment: Enrollment) -> None:
         """Store the enrollment of a user whose row this transaction holds."""
 
     def enrollment(self, user_id: UserId) -> Enrollment:
         """Read the enrollment of this user without holding anybody up; never to decide about a proof."""
+
+    def legible(self, user_id: UserId) -> tuple[Enrollment, Sequence[str]]:
+        """What can be read of the enrollment of this user, to be looked at alone; and the columns that cannot."""
 
     def account(self, user_id: UserId) -> str:
         """The name that people see in their authenticator app."""
@@ -126,7 +132,15 @@ class Transaction(Protocol):
         """Delete everything kept about this user."""
 
     def user_of(self, text: str) -> UserId:
-        """The id of the user whose id reads so, or whose account name this is; `UnknownUser` where nobody's does."""
+        """
+        The id of the user whose id reads so, or whose account name this is.
+
+        Raises:
+            UnknownUser: Nobody is meant, or several could be.
+        """
+
+    def user_by_id(self, text: str) -> UserId:
+        """The id of the user whose id reads so; `UnknownUser` where nobody's does."""
 
     def named(self, account: str) -> Sequence[UserId]:
         """The ids of all users whose account name is exactly this."""

@@ -7,7 +7,7 @@ from twofold.core.events import EventKind
 from twofold.core.policy import USERS_A_PAGE
 from twofold.core.sealing import user_text
 from twofold.core.users import Adoption, ListedUser, checked_reason, named_actor
-from twofold.errors import Forbidden, InvalidRequest, NotEnabled, UnknownUser
+from twofold.errors import CannotOpen, Forbidden, InvalidRequest, NotEnabled, UnknownUser
 from twofold.service.context import Context, Scope
 from twofold.service.events import WRONG_CURSOR
 from twofold.service.ports import UserId
@@ -37,7 +37,8 @@ class UserCases:
         The id of a user, from its text or from the account name.
 
         Raises:
-            UnknownUser: There is no such user, or there are several of that name.
+            UnknownUser: There is no such user, or several could be meant: of that name, or one of that name and one of
+                that id.
         """
         return self.context.store.read(lambda tx: tx.user_of(text))
 
@@ -48,7 +49,7 @@ class UserCases:
         Raises:
             UnknownUser: There is no such user.
         """
-        user_id = self.find(text)
+        user_id = self.context.store.read(lambda tx: tx.user_by_id(text))
         if user_text(user_id) != text:
             raise UnknownUser
         return user_id
@@ -87,14 +88,17 @@ class UserCases:
         """How many users have a second factor."""
         return self.context.read(lambda scope: scope.tx.adoption(scope.at))
 
-    def reset(self, user_id: UserId, *, reason: str, actor: str, by: UserId | None = None) -> int:
+    def reset(
+        self, user_id: UserId, *, reason: str, actor: str, by: UserId | None = None, dry_run: bool = False
+    ) -> int:
         """
-        Remove every factor of a user who cannot prove one; all sessions are to end (G8).
+        Remove every factor of a user who cannot prove one, whatever stands in the row; all sessions are to end (G8).
 
         Args:
             reason: Why; the user can read it.
             actor: Who does it.
             by: That one's user id, where it is a user; nobody does it to himself.
+            dry_run: Find out whether it can be done, and change nothing.
 
         Returns:
             What is owed of "end all sessions"; paid by the host, or before the next answer behind *current_session*.
@@ -108,19 +112,18 @@ class UserCases:
         why = checked_reason(reason)
 
         def work(scope: Scope) -> int:
-            enrollment = scope.lock(user_id)
-            _refuse_oneself(scope, enrollment, by)
-            if not _has_anything(enrollment):
-                raise NotEnabled
-            after = enrollment.without_factors()
-            scope.tx.save(after)
-            scope.tx.drop_handed_out(after.user_id)
-            scope.record(EventKind.SECOND_FACTOR_RESET, actor=named_actor(actor), reason=why)
+            after = _without_factors(scope, user_id, by, dry_run=dry_run)
+            if not dry_run:
+                scope.tx.save(after)
+                scope.tx.drop_handed_out(after.user_id)
+                scope.record(EventKind.SECOND_FACTOR_RESET, actor=named_actor(actor), reason=why)
             return after.end_sessions
 
-        return self.context.transact(work)
+        return self.context.look(work) if dry_run else self.context.transact(work)
 
-    def unlock(self, user_id: UserId, *, reason: str, actor: str, by: UserId | None = None) -> None:
+    def unlock(
+        self, user_id: UserId, *, reason: str, actor: str, by: UserId | None = None, dry_run: bool = False
+    ) -> None:
         """
         End the wait of a user; the counts stay, for only a success begins them again (G4).
 
@@ -128,6 +131,7 @@ class UserCases:
             reason: Why; the user can read it.
             actor: Who does it.
             by: That one's user id, where it is a user; nobody does it to himself.
+            dry_run: Find out whether it can be done, and change nothing.
 
         Raises:
             InvalidRequest: *reason* says nothing.
@@ -137,12 +141,17 @@ class UserCases:
         why = checked_reason(reason)
 
         def work(scope: Scope) -> None:
-            enrollment = scope.lock(user_id)
+            enrollment = scope.enrollment(user_id) if dry_run else scope.lock(user_id)
             _refuse_oneself(scope, enrollment, by)
+            if dry_run:
+                return
             scope.tx.save(replace(enrollment, attempts=enrollment.attempts.unlocked()))
             scope.record(EventKind.UNLOCKED, actor=named_actor(actor), reason=why)
 
-        self.context.transact(work)
+        if dry_run:
+            self.context.look(work)
+        else:
+            self.context.transact(work)
 
     def role_changed(self, user_id: UserId, *, granted: bool, actor: str) -> None:
         """
@@ -161,6 +170,22 @@ class UserCases:
             scope.record(EventKind.ROLE_GRANTED if granted else EventKind.ROLE_REVOKED, actor=named_actor(actor))
 
         self.context.transact(work)
+
+
+def _without_factors(scope: Scope, user_id: UserId, by: UserId | None, *, dry_run: bool) -> Enrollment:
+    """The enrollment of this user as it is after a reset."""
+    try:
+        before = scope.enrollment(user_id) if dry_run else scope.lock(user_id)
+    except CannotOpen:
+        # Nothing of what cannot be read is needed to remove it, and this is the way out for whoever has it.
+        after = scope.tx.legible(user_id)[0] if dry_run else scope.tx.blank(user_id)
+        scope.user_id = after.user_id
+        _refuse_oneself(scope, after, by)
+        return after.owing(scope.at)
+    _refuse_oneself(scope, before, by)
+    if not _has_anything(before):
+        raise NotEnabled
+    return before.without_factors()
 
 
 def _refuse_oneself(scope: Scope, enrollment: Enrollment, by: UserId | None) -> None:

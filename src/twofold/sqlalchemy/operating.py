@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -27,16 +28,24 @@ class OperatorTransaction(Rows):
     """What only an operator asks of a transaction."""
 
     def user_of(self, text: str) -> UserId:
-        statements = self._statements
+        found = set(self.named(text))
+        with suppress(UnknownUser):
+            found.add(self.user_by_id(text))
+        # The one guard of whoever's id is the account name of another: neither of them is meant for the other.
+        if len(found) != 1:
+            raise UnknownUser
+        return found.pop()
+
+    def user_by_id(self, text: str) -> UserId:
         if not text.isprintable() or len(text) > TEXT_CHARACTERS:  # Not every database can be asked for it.
             raise UnknownUser
         key = self.id_of(text)
-        if key is not None and self._first(statements.account, p_user=key) is not None:
-            return key
-        found = self.named(text)
-        if len(found) != 1:
+        row = None if key is None else self._first(self._statements.account, p_user=key)
+        # Compared here: to some databases other letters are the same, and so another user would be.
+        if row is None or user_text(row.user_id) != user_text(key):
             raise UnknownUser
-        return found[0]
+        user_id: UserId = row.user_id
+        return user_id
 
     def named(self, account: str) -> Sequence[UserId]:
         if not account.isprintable() or len(account) > TEXT_CHARACTERS:
@@ -117,7 +126,8 @@ def _key_of(text: str, key: Column[Any]) -> UserId | None:
     try:
         if kind is int:
             bits = 63 if isinstance(key.type, BigInteger) else 31
-            return int(text) if re.fullmatch("-?[0-9]{1,19}", text) and abs(int(text)) < 2**bits else None
+            # Not 007, which is nobody's id, and may be somebody's account.
+            return int(text) if re.fullmatch("0|-?[1-9][0-9]{0,18}", text) and abs(int(text)) < 2**bits else None
         if kind is UUID:
             return UUID(text) if text.lower() == str(UUID(text)) else None
         return bytes.fromhex(text) if kind is bytes else text

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Column, Delete, Insert, Row, Select, Update, bindparam, delete, func, insert, or_, select, update
@@ -49,13 +50,15 @@ class Statements:
         # The one guard of G2: the row is held from reading to deciding to writing.
         # Not against rows of the host's that refer to the user: the key never changes.
         self.lock: Select[Any] = self.enrollment.with_for_update(key_share=True)
-        self.epoch: Select[Any] = self.lock.with_only_columns(rows.c.twofa_epoch)
+        self.hold: Select[Any] = self.lock.with_only_columns(tables.key.label("user_id"))
+        self.epoch: Select[Any] = self.enrollment.with_only_columns(rows.c.twofa_epoch)
         values: dict[str, Any] = {name: bindparam(f"p_{name}") for name in ENROLLMENT_COLUMNS}
         self.save: Update = update(rows).where(user).values(values)
         self.pay_debt: Update = (
             update(rows).where(user, rows.c.twofa_end_sessions == bindparam("p_debt")).values(twofa_end_sessions=0)
         )
-        self.account: Select[Any] = select(tables.account.label("account")).where(tables.user_id == bindparam("p_user"))
+        known = select(tables.user_id.label("user_id"), tables.account.label("account"))
+        self.account: Select[Any] = known.where(tables.user_id == bindparam("p_user"))
         self.add_enrollment: Insert = insert(rows).values({tables.key.name: bindparam("p_user")})
         self.drop_enrollment: Delete = delete(rows).where(user)
         self.known_users: Select[Any] = select(tables.key).where(tables.key.in_(bindparam("p_users", expanding=True)))
@@ -141,7 +144,7 @@ def utc(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def enrollment_of(row: Row[Any]) -> Enrollment:
+def enrollment_of(row: Row[Any] | SimpleNamespace) -> Enrollment:
     """The enrollment in a row of `Statements.enrollment`."""
     attempts = Attempts(_failures_of(row.twofa_failures), utc_or_none(row.twofa_locked_until))
     return Enrollment(
@@ -180,7 +183,7 @@ def _number(stored: int | None, column: str) -> int:
 
 
 def epoch_after(stored: int | None) -> int:
-    """The epoch of a user who is forgotten; forgetting must go on whatever stands there."""
+    """The epoch of a user whose row is emptied; that must go on whatever stands there."""
     return (stored or 0) + 1 if type(stored) is int and stored in NUMBERS else 1
 
 

@@ -1,7 +1,9 @@
 """One transaction on a connection, as the use cases see it."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
+from types import SimpleNamespace
 
 from sqlalchemy.exc import IntegrityError
 
@@ -10,7 +12,7 @@ from twofold.core.enrollment import Enrollment
 from twofold.core.events import UNREADABLE, Event, RecordedEvent
 from twofold.core.factors import Factor
 from twofold.core.maintenance import Kind, Overdue
-from twofold.core.sealing import user_text
+from twofold.core.sealing import SEALED, user_text
 from twofold.core.sign_in import PendingSignIn
 from twofold.errors import CannotOpen, UnknownUser
 from twofold.service.ports import UserId
@@ -52,8 +54,17 @@ class SqlTransaction(OperatorTransaction, ExaminingTransaction):
         return enrollment_of(row)
 
     def hold(self, user_id: UserId) -> None:
-        if self._first(self._statements.epoch, p_user=user_id) is None:
+        if self._first(self._statements.hold, p_user=user_id) is None:
             raise UnknownUser
+
+    def blank(self, user_id: UserId) -> Enrollment:
+        row = self._first(self._statements.hold, p_user=user_id)
+        if row is None:
+            raise UnknownUser
+        stored = None
+        with suppress(CannotOpen):
+            stored = self._rows(self._statements.epoch, p_user=user_id)[0].twofa_epoch
+        return Enrollment(user_id=row.user_id, epoch=epoch_after(stored))
 
     def _add_enrollment(self, user_id: UserId) -> None:
         """The first row of a user in the side table; another transaction may come before us."""
@@ -70,6 +81,27 @@ class SqlTransaction(OperatorTransaction, ExaminingTransaction):
     def enrollment(self, user_id: UserId) -> Enrollment:
         row = self._first(self._statements.enrollment, p_user=user_id)
         return self._blank(user_id) if row is None else enrollment_of(row)
+
+    def legible(self, user_id: UserId) -> tuple[Enrollment, Sequence[str]]:
+        whole = self._statements.enrollment
+        damaged: tuple[str, ...] = ()
+        found = SimpleNamespace(**dict.fromkeys(whole.selected_columns.keys()))
+        for column in whole.selected_columns:
+            alone = whole.with_only_columns(column, maintain_column_froms=True)
+            try:
+                row = self._first(alone, p_user=user_id)
+                if row is None:
+                    return self._blank(user_id), ()
+                with_it = SimpleNamespace(**vars(found) | {column.name: row[0]})
+                enrollment_of(with_it)
+            except CannotOpen:
+                damaged = (*damaged, column.name)
+                continue
+            if column.name in SEALED and not isinstance(row[0], str | None):  # SQLite lets anything get there
+                damaged = (*damaged, column.name)
+            else:
+                found = with_it
+        return enrollment_of(found), damaged
 
     def _blank(self, user_id: UserId) -> Enrollment:
         """The enrollment of a user who has no row yet; that is possible only in a side table."""
@@ -190,10 +222,12 @@ class SqlTransaction(OperatorTransaction, ExaminingTransaction):
 
     def forget(self, user_id: UserId) -> None:
         statements = self._statements
-        row = self._first(statements.epoch, p_user=user_id)
+        blank = None
+        with suppress(UnknownUser):
+            blank = self.blank(user_id)
         self.drop_handed_out(user_id)
         self._execute(statements.drop_events_of, p_user=user_id)
-        if row is not None and statements.tables.aside:
+        if blank is not None and statements.tables.aside:
             self._execute(statements.drop_enrollment, p_user=user_id)
-        elif row is not None:
-            self.save(Enrollment(user_id=user_id, epoch=epoch_after(row.twofa_epoch)))
+        elif blank is not None:
+            self.save(blank)

@@ -66,12 +66,18 @@ class _MemoryTransaction(OperatorReading):
     def hold(self, user_id: UserId) -> None:
         self.account(user_id)
 
+    def blank(self, user_id: UserId) -> Enrollment:
+        return Enrollment(user_id=user_id, epoch=self.enrollment(user_id).epoch + 1)
+
     def save(self, enrollment: Enrollment) -> None:
         self._tables.enrollments[enrollment.user_id] = enrollment
 
     def enrollment(self, user_id: UserId) -> Enrollment:
         self.account(user_id)
         return self._tables.enrollment(user_id)
+
+    def legible(self, user_id: UserId) -> tuple[Enrollment, Sequence[str]]:
+        return self.enrollment(user_id), ()
 
     def account(self, user_id: UserId) -> str:
         if user_id not in self._tables.accounts:

@@ -67,13 +67,16 @@ class OperatorReading:
         self._tables = tables
 
     def user_of(self, text: str) -> UserId:
-        user_id = self.id_of(text)
-        if user_id is not None:
-            return user_id
-        found = self.named(text)
+        found = {*self.named(text), self.id_of(text)} - {None}
         if len(found) != 1:
             raise UnknownUser
-        return found[0]
+        return found.pop()
+
+    def user_by_id(self, text: str) -> UserId:
+        user_id = self.id_of(text)
+        if user_id is None:
+            raise UnknownUser
+        return user_id
 
     def named(self, account: str) -> Sequence[UserId]:
         return [user_id for user_id, name in self._tables.accounts.items() if name == account]

@@ -104,7 +104,7 @@ async def _shown(current: CurrentSession, host: Host, use_case: Callable[[TwoFac
 
     def look(auth: TwoFactorAuth) -> UserAnswer:
         user_id = use_case(auth)
-        found, events = auth.export.everything(user_id, session_id), auth.events.of_everybody(only=user_id)
+        found, events = auth.export.legible(user_id, session_id), auth.events.of_everybody(only=user_id)
         known: dict[str, Any] = dict(head_of(found)) | {"events": events_answer(events)}
         return UserAnswer(**known, id=id_item(user_id), enabled_at=_enabled_at(found))
 

@@ -92,12 +92,25 @@ class EnrollmentPromises(Promises):
         refusals = [
             self.refusal(store, lambda tx: tx.lock(unknown_user_id)),
             self.refusal(store, lambda tx: tx.hold(unknown_user_id)),
+            self.refusal(store, lambda tx: tx.blank(unknown_user_id)),
             self.refusal(store, lambda tx: tx.enrollment(unknown_user_id)),
+            self.refusal(store, lambda tx: tx.legible(unknown_user_id)),
             self.refusal(store, lambda tx: tx.account(unknown_user_id)),
             self.refusal(store, lambda tx: tx.session(unknown_user_id, fresh_hash())),
         ]
 
-        assert [UnknownUser] * 5 == refusals
+        assert [UnknownUser] * 7 == refusals
+
+    def test_a_row_is_looked_at_and_emptied_without_being_read(self, store: Store, add_user: AddUser) -> None:
+        """What an operator reads is the whole row where all of it can be read; what he empties is of a later epoch."""
+        enrollment = full_enrollment(add_user("ann@example.com"))
+        self.save(store, enrollment)
+        nothing = Enrollment(user_id=add_user("bob@example.com"))
+
+        assert store.read(lambda tx: tx.legible(enrollment.user_id)) == (enrollment, ())
+        assert store.read(lambda tx: tx.legible(nothing.user_id)) == (nothing, ())
+        blank = store.transact(lambda tx: tx.blank(enrollment.user_id))
+        assert blank == Enrollment(user_id=enrollment.user_id, epoch=enrollment.epoch + 1)
 
     def test_the_account_is_the_name_that_people_know(self, store: Store, add_user: AddUser) -> None:
         """The account of a user is the host's name for that user, whatever letters it has."""

@@ -213,6 +213,19 @@ class OperatorPromises(Promises):
         nobody = ["", name[1:], name.upper(), f"twice.{name}", "\0", "9" * 40, "a" * 5000, "'", "-1", "\ud800"]
         assert [found(text) for text in nobody] == [None] * len(nobody)
 
+    def test_an_account_that_is_anothers_id_is_nobodys(self, store: Store, add_user: AddUser) -> None:
+        """A text that is one user's id and another's account name means neither; one that only looks so, its own."""
+        user_id = add_user("ann@example.com")
+        text = user_text(user_id)
+        padded = add_user(f"00{text}")
+
+        assert store.read(lambda tx: (tx.user_of(text), tx.user_of(f"00{text}"))) == (user_id, padded)
+        namesake = add_user(text)
+        assert self.refusal(store, lambda tx: tx.user_of(text)) is UnknownUser
+        assert store.read(lambda tx: tx.user_by_id(text)) == user_id
+        assert store.read(lambda tx: tx.user_by_id(user_text(namesake))) == namesake
+        assert self.refusal(store, lambda tx: tx.user_by_id("ann@example.com")) is UnknownUser
+
     def test_events_about_nobody_are_kept(self, store: Store) -> None:
         """An event about nobody is recorded without holding a row, and is among everybody's, whole."""
         address = f"2001:db8::{secrets.randbelow(0x10000):x}:{secrets.randbelow(0x10000):x}"
