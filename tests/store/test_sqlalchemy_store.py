@@ -207,6 +207,37 @@ def test_an_async_engine_needs_run():
     assert str(of_a_read.value) == str(of_a_check.value)
 
 
+@pytest.mark.parametrize("step", ["read", "transact"])
+def test_a_use_case_that_is_cancelled_ends_where_it_is(make_host, step):
+    """
+    When the event loop ends, as at Ctrl-C, a use case in a thread begins no transaction any more.
+    """
+    auth = TwoFactorAuth(issuer="Acme", keys=KEYS, store=make_host("sqlite").store)
+    begun, given_up, ended = threading.Event(), threading.Event(), threading.Event()
+    steps: list[str] = []
+
+    def use_case(auth: TwoFactorAuth) -> None:
+        take = getattr(auth.imports, {"read": "read", "transact": "write"}[step])
+        try:
+            take(lambda _: steps.append("first"))
+            begun.set()
+            given_up.wait(10)
+            take(lambda _: steps.append("second"))
+        finally:
+            ended.set()
+
+    async def started() -> None:
+        running.append(asyncio.ensure_future(auth.run(use_case)))
+        await asyncio.to_thread(begun.wait, 10)
+
+    running: list[asyncio.Future[None]] = []
+    asyncio.run(started())
+    given_up.set()
+
+    assert ended.wait(10)
+    assert steps == ["first"]
+
+
 def test_a_use_case_in_a_thread_keeps_the_context(make_host):
     """
     Over an `Engine` a use case runs in a thread, with the context variables of who waits for it.

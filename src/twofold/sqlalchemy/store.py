@@ -111,8 +111,12 @@ class SqlAlchemyStore:
         # Here, and not in the pool, is where requests queue up: a pool's queue gives up, and a thread's costs one.
         async with self._gates.setdefault(loop, asyncio.Semaphore(self._at_once)):
             if self._async_engine is None:
-                call = contextvars.copy_context().run
-                return await loop.run_in_executor(self._threads, call, use_case, self)
+                call, transactions = contextvars.copy_context().run, _UntilGivenUp(self)
+                try:
+                    return await loop.run_in_executor(self._threads, call, use_case, transactions)
+                except asyncio.CancelledError:
+                    transactions.given_up = True
+                    raise
             # One greenlet for the whole use case; `AsyncConnection` would begin one for each of its own steps.
             return await greenlet_spawn(use_case, _SqlTransactions(self._engine.connect, self._statements))
 
@@ -125,6 +129,26 @@ class SqlAlchemyStore:
             self._engine.dispose()
         else:
             await self._async_engine.dispose()
+
+
+class _UntilGivenUp:
+    """The transactions of a use case in a thread: none begins once it is cancelled, as in a greenlet none would."""
+
+    def __init__(self, store: SqlAlchemyStore) -> None:
+        self._store = store
+        self.given_up = False
+
+    def transact(self, work: Callable[[Transaction], T]) -> T:
+        self._go_on()
+        return self._store.transact(work)
+
+    def read(self, work: Callable[[Transaction], T]) -> T:
+        self._go_on()
+        return self._store.read(work)
+
+    def _go_on(self) -> None:
+        if self.given_up:
+            raise asyncio.CancelledError
 
 
 class _SqlTransactions:
