@@ -14,6 +14,7 @@ from sqlalchemy import update
 from tests.cli.new_home import NewHome, any_home, home, home_on, place_on
 from twofold.core.events import EventKind
 from twofold.core.totp import TotpSecret
+from twofold.service.sign_in import SecondFactorPending
 from twofold.sqlalchemy.user_columns import UserColumn
 
 __all__ = ["any_home", "home", "home_on", "place_on"]
@@ -92,6 +93,27 @@ def test_what_was_never_turned_on_goes(home: NewHome):
     assert rows_of(done.lines) == {f"user {user_id}": "skipped"}
     assert (home.user(user_id).totp_secret, home.user(user_id).twofa_enabled) == (None, False)
     assert home.on_disk(BASE32) == []
+
+
+@pytest.mark.parametrize("blank", ["", "  "])
+def test_a_blank_in_our_own_column_goes(home: NewHome, blank: str):
+    """
+    What an older application wrote for "none" is no secret: our own column is emptied of it, and whoever was enabled
+    stays so, without an app. A dry run leaves it, and a column of the application's own keeps it.
+    """
+    users = [home.add(f"{on}@example.com", totp_secret=blank, twofa_enabled=on, otp_key=blank) for on in (False, True)]
+    before = [home.user(user_id) for user_id in users]
+
+    dry, theirs = home.run("columns", "--dry-run", "--json"), home.run("columns", "--column", "otp_key", "--json")
+    untouched = [home.user(user_id) for user_id in users]
+    done = home.run("columns", "--json")
+
+    outcomes = {f"user {user_id}": "skipped" for user_id in users}
+    assert [(each.code, rows_of(each.lines)) for each in (dry, theirs, done)] == [(0, outcomes), (0, {}), (0, outcomes)]
+    assert untouched == before
+    after = [home.user(user_id) for user_id in users]
+    assert [(row.totp_secret, row.twofa_enabled) for row in after] == [(None, False), (None, True)]
+    assert isinstance(home.auth.sign_in.begin(users[1]), SecondFactorPending)
 
 
 def test_another_column_is_emptied(home: NewHome):

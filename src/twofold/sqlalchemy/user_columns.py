@@ -31,6 +31,7 @@ from twofold.sqlalchemy.foreign import Transacting, column_of, has_column, sql, 
 
 TRUE_WORDS = {"1", "t", "true", "y", "yes", "on"}
 NOT_ON = "It was not turned on; what stood in the column is of no use, and is deleted."
+BLANK = "It is blank, which is no secret; it is emptied."
 NOT_ON_THERE = "It was not turned on there; what stands in the column stays."
 
 
@@ -66,7 +67,7 @@ class _Place:
         connection, user = sql(tx).connection, {"p_user": old.user_id}
         wipe_what_goes(connection)
         found = connection.execute(self.value, user).one_or_none()
-        if found is None or self._is_over(found.value):
+        if found is None or (found.value != old.value and self._is_over(found.value)):
             return Erased.BEFORE
         # The one guard of a set-up that was finished meanwhile.
         if tuple(found) != tuple(old):
@@ -107,7 +108,7 @@ class UserColumn:
         place, after = read(self._place), None
         while rows := read(partial(_page, place, after)):
             for row in rows:
-                if not _is_blank(row.value):
+                if place.own or not _is_blank(row.value):
                     yield self._found(place, row)
             after = rows[-1].user_id
 
@@ -120,6 +121,9 @@ class UserColumn:
             in_place=bool(row.in_place),
             erase=lambda tx: place.erase(tx, row),
         )
+        if _is_blank(value):
+            # In our own column it would count as a value, and one that never opens.
+            return replace(found, skipped=BLANK)
         if row.in_place or _is_on(row.enabled):
             return found
         # Only what our own columns say is surely of no use: whoever names another switch may have named a wrong one.
