@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
 from hypothesis import strategies as st
 
-from twofold.core.sealing import EXAMPLE_KEY, KeyRing, Purpose, Sealed, user_text
+from twofold.core.sealing import EXAMPLE_KEY, UNSEALED, KeyRing, Purpose, Sealed, key_id_of, user_text
 from twofold.core.totp import TotpSecret
 from twofold.errors import CannotOpen, ConfigurationError
 
@@ -34,6 +34,19 @@ def owner(golden: dict[str, str]) -> tuple[Purpose, Hashable]:
 def cause(opening: pytest.ExceptionInfo[CannotOpen]) -> str:
     """What the operator is told; the person in front of the screen is not."""
     return str(opening.value.__cause__)
+
+
+@pytest.mark.parametrize("stored", [b"", b"\x00\xff", FIRST["sealed"].encode(), b"gAAAAA", 7, 1.5])
+@pytest.mark.parametrize("opens", [RING.open_sealed, RING.reseal])
+def test_what_is_no_text_does_not_open(stored, opens):
+    """
+    SQLite lets anything get into a column of texts: what is none counts as not sealed, and does not open.
+    """
+    with pytest.raises(CannotOpen) as opening:
+        opens(stored, *owner(FIRST))
+
+    assert f"{FIRST['purpose']}: not a text" == cause(opening)
+    assert key_id_of(stored) == UNSEALED
 
 
 def flipped(sealed: str, place: int, bit: int) -> Sealed:

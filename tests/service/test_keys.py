@@ -86,6 +86,21 @@ def test_what_fernet_sealed_is_bound_to_its_row(auth, person, store, old, new):
         auth.keys.open_sealed(person.row.totp_secret, Purpose.TOTP_SECRET, 8)
 
 
+def test_no_key_is_retired_while_fernet_may_need_it(auth, person, somebody_else, entries):
+    """
+    A value that an older version wrote with Fernet names no key: until it is rewritten, no key is let go.
+    """
+    old, new = entries.values()
+    older = Fernet(old.encode()).encrypt(person.secret.base32.encode()).decode()
+    auth.store.transact(lambda tx: tx.save(replace(person.row, totp_secret=Sealed(older))))
+    under(auth, new, old).keys_in_use.rotate()
+    with pytest.raises(ConfigurationError, match=r"1 values of an older version.*TWOFA_READ_FERNET=1 first"):
+        auth.keys_in_use.retire(id_of(old))
+    under(auth, new, old, read_fernet=True).keys_in_use.rotate()
+
+    assert auth.keys_in_use.retire(id_of(old)).place == 2
+
+
 def test_a_dry_run_opens_all_and_changes_nothing(auth, person, old, new):
     """
     A dry run says how much there is to do, and leaves every value as it is.
@@ -110,7 +125,7 @@ def test_a_rotation_that_is_done_does_nothing(auth, person, old, new):
 
 def test_what_does_not_open_is_counted_named_and_left(auth, person, somebody_else, entries, caplog):
     """
-    A row that does not open stays as it is and is named in the log, without its value; all others are rewritten.
+    A value that does not open stays as it is, and its user is named in the log, without it; all others are rewritten.
     """
     old, new = entries.values()
     damaged = replace(person.row, totp_secret=Sealed(f"v1.{id_of(old)}.AAAA"))
@@ -118,10 +133,24 @@ def test_what_does_not_open_is_counted_named_and_left(auth, person, somebody_els
     done = under(auth, new, old).keys_in_use.rotate()
 
     assert (done.unreadable, done.left) == (1, 1)
-    assert person.row == damaged
+    assert person.row.totp_secret == damaged.totp_secret
     assert key_id_of(somebody_else.row.totp_secret) == id_of(new)
     assert "user 7 does not open" in caplog.text
     assert "AAAA" not in caplog.text
+
+
+def test_a_value_that_does_not_open_holds_no_other(auth, person, old, new):
+    """
+    What stands beside a value that does not open is rewritten; the row counts as one that does not open.
+    """
+    damaged = Sealed(f"v1.{id_of(old)}.AAAA")
+    auth.store.transact(lambda tx: tx.save(replace(person.row, totp_secret=damaged)))
+    done = under(auth, new, old).keys_in_use.rotate()
+
+    assert (done.unreadable, done.left) == (1, 1)
+    assert person.row.totp_secret == damaged
+    assert rows(auth) == {id_of(new): 1, id_of(old): 1}
+    auth.backup_codes.burn(7, person.backup_code())
 
 
 def test_a_key_that_is_missing_names_some_users_and_not_all(auth, store, new, caplog):

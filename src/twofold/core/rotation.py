@@ -4,6 +4,10 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
 from twofold.core.sealing import KeyRing, Purpose, Sealed
+from twofold.errors import CannotOpen
+
+UNREADABLE = Sealed("")
+"""Stands in place of a value that cannot even be read; as that one, it opens under no key."""
 
 
 @dataclass(frozen=True)
@@ -12,7 +16,7 @@ class SealedRow:
     The sealed values of one user.
 
     Args:
-        values: By their purpose; those that are there.
+        values: By their purpose; those that are there, `UNREADABLE` among them.
     """
 
     user_id: Hashable
@@ -26,18 +30,24 @@ class Resealed:
 
     Args:
         changes: Old and new value, by their purpose; those that change.
+        closed: Why others do not open; those stay as they are.
     """
 
     user_id: Hashable
     changes: Mapping[Purpose, tuple[Sealed, Sealed]] = field(repr=False)
+    closed: tuple[CannotOpen, ...] = ()
 
 
 def resealed(row: SealedRow, keys: KeyRing) -> Resealed:
-    """
-    A row as it is to stand under the writing key.
-
-    Raises:
-        CannotOpen: One of its values does not open.
-    """
-    anew = {purpose: (old, keys.reseal(old, purpose, row.user_id)) for purpose, old in row.values.items()}
-    return Resealed(row.user_id, {purpose: pair for purpose, pair in anew.items() if pair[0] != pair[1]})
+    """A row as it is to stand under the writing key; a value that does not open keeps no other from getting there."""
+    changes: dict[Purpose, tuple[Sealed, Sealed]] = {}
+    closed: list[CannotOpen] = []
+    for purpose, old in row.values.items():
+        try:
+            new = keys.reseal(old, purpose, row.user_id)
+        except CannotOpen as error:
+            closed.append(error)
+            continue
+        if new != old:
+            changes[purpose] = (old, new)
+    return Resealed(row.user_id, changes, tuple(closed))

@@ -58,6 +58,8 @@ FERNET, UNSEALED = "fernet", "unsealed"
 
 def key_id_of(sealed: str) -> str:
     """The id of the key under which a value was sealed; or `fernet`, or `unsealed`."""
+    if not isinstance(sealed, str):  # SQLite lets anything get into a column of texts
+        return UNSEALED
     if sealed.startswith(FERNET_PREFIX):
         return FERNET
     match = re.match(rf"{VERSION}\.([0-9a-f]{{{2 * KEY_ID_BYTES}}})\.", sealed)
@@ -133,6 +135,8 @@ class KeyRing:
             CannotOpen: It was sealed for something else, changed, or its key is not on the ring. Never to be taken
                 for a wrong code.
         """
+        if not isinstance(sealed, str):  # SQLite lets anything get into a column of texts
+            raise CannotOpen from ValueError(f"{purpose}: not a text")
         if sealed.startswith(FERNET_PREFIX):
             return self._open_fernet(sealed)
         version, _, rest = sealed.partition(".")

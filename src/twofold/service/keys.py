@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from twofold.core.policy import ROTATED_AT_ONCE
 from twofold.core.rotation import Resealed, SealedRow, resealed
 from twofold.core.sealing import FERNET, SEALED, UNSEALED
-from twofold.errors import CannotOpen, KeyInUse, Unavailable, UnknownUser
+from twofold.errors import KeyInUse, Unavailable, UnknownUser
 from twofold.service.context import Context, logger, named
 from twofold.service.ports import Transaction, UserId
 
@@ -59,7 +59,7 @@ class Rotated:
     Args:
         rows: Rows that were to be rewritten when it began.
         done: Rows that have been gone through.
-        unreadable: Rows that do not open under any key, and stay as they are.
+        unreadable: Rows with a value that does not open under any key, and stays as it is.
         left: Rows that were still to be rewritten when it ended; those that do not open are among them.
     """
 
@@ -146,6 +146,13 @@ class KeyCases:
             raise KeyInUse(
                 f"Key {key_id} is in use: {key.total} values stand under it. Run `twofold keys rotate` first."
             )
+        # Such a value names no key: each entry may be the one that opens it.
+        older = sum(row.total for row in status.keys if row.key_id == FERNET)
+        if older:
+            raise KeyInUse(
+                f"Key {key_id} may be in use: {older} values of an older version (Fernet) do not say under which key "
+                "they stand. Run `twofold keys rotate` with TWOFA_READ_FERNET=1 first."
+            )
         if key.place == 1:
             raise KeyInUse(f"Key {key_id} is in use: it writes. Put another key before it in ENCRYPTION_KEY first.")
         return key
@@ -179,21 +186,20 @@ class _Rotation:
             batch = store.read(lambda tx: tx.sealed_elsewhere(key_id, after=begin, at_most=ROTATED_AT_ONCE))  # noqa: B023
             if not batch:
                 return
-            anew = [change for row in batch if (change := self._resealed(row)) is not None]
+            anew = [change for row in batch if (change := self._resealed(row)).changes]
             for some in [[each] for each in anew] if one_by_one else [anew]:
                 self._store(some, waits=one_by_one)
             after = batch[-1].user_id
             self._done += 0 if one_by_one else len(batch)
             self._told(self.state())
 
-    def _resealed(self, row: SealedRow) -> Resealed | None:
-        try:
-            return resealed(row, self._context.keys)
-        except CannotOpen as error:
-            self.unreadable += 1
-            if self.unreadable <= NAMED_AT_MOST:
+    def _resealed(self, row: SealedRow) -> Resealed:
+        anew = resealed(row, self._context.keys)
+        self.unreadable += bool(anew.closed)
+        if self.unreadable <= NAMED_AT_MOST:
+            for error in anew.closed:
                 logger.error("A stored value of user %s does not open: %s", named(row.user_id), error.__cause__)
-            return None
+        return anew
 
     def _store(self, rows: Sequence[Resealed], *, waits: bool) -> None:
         if not self._writes or not rows:

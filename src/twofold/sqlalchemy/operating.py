@@ -11,10 +11,10 @@ from uuid import UUID
 from sqlalchemy import BigInteger, Column, Row, func
 
 from twofold.core.events import EventKind
-from twofold.core.rotation import Resealed, SealedRow
-from twofold.core.sealing import FERNET, SEALED, UNSEALED, VERSION, Purpose, key_id_of, user_text
+from twofold.core.rotation import UNREADABLE, Resealed, SealedRow
+from twofold.core.sealing import SEALED, VERSION, Purpose, Sealed, key_id_of, user_text
 from twofold.core.users import Adoption, ListedUser
-from twofold.errors import UnknownUser
+from twofold.errors import CannotOpen, UnknownUser
 from twofold.service.ports import UserId
 from twofold.sqlalchemy.operator_statements import LINE_BREAK, SWAPPED
 from twofold.sqlalchemy.rows import Rows
@@ -83,16 +83,35 @@ class OperatorTransaction(Rows):
     def _per_key(self, purpose: Purpose) -> Mapping[str, int]:
         counts: dict[str, int] = {}
         for row in self._rows(self._statements.operator.rows_per_key[purpose]):
-            # What is no key id, a damaged row has: all of those are one.
-            found = row.key_id if row.key_id in {FERNET, UNSEALED} else key_id_of(f"{VERSION}.{row.key_id}.")
+            begins = row.begins.decode(errors="replace") if isinstance(row.begins, bytes) else row.begins
+            # What has no key id, a damaged value has: all of those are one.
+            found = key_id_of(begins)
             counts[found] = counts.get(found, 0) + row.values_there
         return counts
 
     def sealed_elsewhere(self, key_id: str, *, after: UserId | None, at_most: int) -> Sequence[SealedRow]:
         statements, asked = self._statements.operator, {"p_here": _under(key_id), "p_at_most": at_most}
-        if after is None:
-            return [_sealed(row) for row in self._rows(statements.first_elsewhere, **asked)]
-        return [_sealed(row) for row in self._rows(statements.next_elsewhere, p_after=after, **asked)]
+        asked |= {} if after is None else {"p_after": after}
+        statement = statements.first_elsewhere if after is None else statements.next_elsewhere
+        try:
+            return [_sealed(row) for row in self._rows(statement, **asked)]
+        except CannotOpen:
+            # One damaged value hides no other: each is read alone.
+            ids = statement.with_only_columns(statement.selected_columns.user_id)
+            return [self._sealed_alone(row.user_id) for row in self._rows(ids, **asked)]
+
+    def _sealed_alone(self, user_id: UserId) -> SealedRow:
+        statements = self._statements.operator
+        values: dict[Purpose, Sealed] = {}
+        for purpose, stored in statements.columns.items():
+            try:
+                row = self._first(statements.sealed.with_only_columns(stored), p_user=user_id)
+            except CannotOpen:
+                values[purpose] = UNREADABLE
+                continue
+            if row is not None and row[0] is not None:
+                values[purpose] = row[0]
+        return SealedRow(user_id, values)
 
     def count_elsewhere(self, key_id: str) -> int:
         row = self._first(self._statements.operator.count_elsewhere, p_here=_under(key_id))

@@ -6,8 +6,10 @@ from sqlalchemy import (
     JSON,
     Column,
     ColumnElement,
+    Enum,
     FromClause,
     Integer,
+    LargeBinary,
     Select,
     String,
     Text,
@@ -25,12 +27,17 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.types import TypeEngine
 
-from twofold.core.sealing import FERNET, FERNET_PREFIX, KEY_ID_BYTES, SEALED, UNSEALED, VERSION, Purpose
+from twofold.core.sealing import FERNET_PREFIX, KEY_ID_BYTES, SEALED, VERSION, Purpose
 from twofold.sqlalchemy.tables import ENROLLMENT_COLUMNS, MOMENT, Tables
 
 SWAPPED = tuple((purpose, f"p_{purpose}", f"p_{purpose}_new") for purpose in SEALED)
 """The parameters of a value that is swapped, by its purpose: the old one's and the new one's."""
+
+EXACT_TEXT = Text().with_variant(LargeBinary(), "sqlite", "mysql", "mariadb")
+"""A text of which only the same bytes are the same; on SQLite, what is none can be read as well."""
 
 LINE_BREAK = "\n"
 """Between the values of a column where they go out as one text; none of ours has one."""
@@ -55,8 +62,9 @@ class OperatorStatements:
             *(and_(stored.is_not(None), stored.not_like(bindparam("p_here"))) for stored in self.columns.values())
         )
         self.count_elsewhere: Select[Any] = select(func.count()).select_from(rows).where(elsewhere)
-        first = select(tables.key.label("user_id"), *self.columns.values()).where(elsewhere)
-        self.first_elsewhere: Select[Any] = first.order_by(tables.key).limit(bindparam("p_at_most"))
+        sealed = select(tables.key.label("user_id"), *self.columns.values())
+        self.sealed: Select[Any] = sealed.where(tables.key == bindparam("p_user"))
+        self.first_elsewhere: Select[Any] = sealed.where(elsewhere).order_by(tables.key).limit(bindparam("p_at_most"))
         self.next_elsewhere: Select[Any] = self.first_elsewhere.where(tables.key > bindparam("p_after"))
         self.swap: Update = self._swap(bindparam("p_user_id"), None)
         self.swap_many = self._swap_many()
@@ -75,13 +83,13 @@ class OperatorStatements:
 
     def _swap_many(self) -> Update | None:
         """
-        The same for many rows by one statement; for PostgreSQL, and ids that JSON has.
+        The same for many rows by one statement; for PostgreSQL, and ids that it reads from their text.
 
         Each column comes as one text, a line a row. As arrays some drivers would write them element by element, and
         as JSON the server would read it character by character; either took longer than all the rest.
         """
-        kind = self.tables.key.type
-        if not isinstance(kind, Integer | String | Uuid):
+        kind = _read_as(self.tables.key.type)
+        if kind is None:
             return None
         names = [name for _, *names in SWAPPED for name in names]
         ids = func.json_array_elements_text(cast(bindparam("p_users", type_=Text), JSON)).table_valued("value")
@@ -130,10 +138,24 @@ class OperatorStatements:
         self.next_enrollments = self.next_ids.add_columns(*columns)
 
 
+def _read_as(kind: TypeEngine[Any]) -> TypeEngine[Any] | None:
+    """As what PostgreSQL reads an id from its text, and whole; nothing where another id could come of that."""
+    if not isinstance(kind, Integer | String | Uuid) or isinstance(kind, Enum):
+        return None
+    # What stands in the table decides: a host may keep a UUID as CHAR(32), and CHAR cuts, or fills up with spaces.
+    stored = kind.compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
+    word = stored.partition("(")[0].partition(" ")[0]
+    if word in {"SMALLINT", "INTEGER", "BIGINT", "UUID"}:
+        return kind
+    return Text() if word in {"VARCHAR", "TEXT"} else None
+
+
 def _per_key(stored: Column[Any]) -> Select[Any]:
-    """How many values of one column stand under each key id, as `key_id_of` reads it."""
-    sealed = func.substr(stored, len(VERSION) + 2, 2 * KEY_ID_BYTES)
-    key_id = case((stored.like(f"{VERSION}.%"), sealed), (stored.like(f"{FERNET_PREFIX}%"), FERNET), else_=UNSEALED)
-    return (
-        select(key_id.label("key_id"), func.count().label("values_there")).where(stored.is_not(None)).group_by(key_id)
-    )
+    """How many values of one column begin alike, as far as `key_id_of` looks."""
+    sealed = func.substr(stored, 1, len(VERSION) + 2 * KEY_ID_BYTES + 2)
+    older = func.substr(stored, 1, len(FERNET_PREFIX))
+    begins = case((stored.like(f"{VERSION}.%"), sealed), (stored.like(f"{FERNET_PREFIX}%"), older), else_="")
+    # The one guard of the counts against damaged values: to MariaDB other letters are the same.
+    exactly = cast(begins, EXACT_TEXT)
+    counted: list[ColumnElement[Any]] = [exactly.label("begins"), func.count().label("values_there")]
+    return select(*counted).where(stored.is_not(None)).group_by(exactly)

@@ -92,6 +92,21 @@ class OperatorPromises(Promises):
 
         assert self.counted(store, Purpose.TOTP_SECRET, UNSEALED) == before + 1
 
+    def test_a_damaged_value_hides_no_good_one(self, store: Store, add_user: AddUser) -> None:
+        """Values that differ from good ones only in the case of their letters count as unsealed, and those as good."""
+        key_id = f"a{fresh_key_id()[1:]}"
+        good, older = sealed_under(key_id), Sealed("gAAAAABh-an-older-value")
+        before = {kind: self.counted(store, Purpose.TOTP_SECRET, kind) for kind in (FERNET, UNSEALED)}
+        damaged = [sealed_under(key_id.upper()), Sealed(good.upper()), Sealed(older.upper())]
+        for value in (*damaged, good, older):
+            self.save(store, Enrollment(user_id=add_user("ann@example.com"), totp_secret=value))
+
+        assert self.counted(store, Purpose.TOTP_SECRET, key_id) == 1
+        assert {kind: self.counted(store, Purpose.TOTP_SECRET, kind) - before[kind] for kind in (FERNET, UNSEALED)} == {
+            FERNET: 1,
+            UNSEALED: len(damaged),
+        }
+
     def test_rows_under_another_key_are_found(self, store: Store, add_user: AddUser) -> None:
         """Rows with any value that is not under the key are found, each once, in batches, with all their values."""
         key_id = fresh_key_id()
