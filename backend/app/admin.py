@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.database import make_engine, migrate
+from app.database import OutOfReach, make_engine, migrate
 from app.models.user import ADMIN, USER, User, plain
 from app.utils.two_factor_auth import KEY_FILE, make_store, make_two_factor_auth
 from twofold import ConfigurationError, TwoFactorAuth, Unavailable
@@ -69,7 +69,8 @@ async def done(settings: Settings, command: str, email: str) -> str:
     Raises:
         ConfigurationError: A setting is wrong.
         NotFound: There is no such user.
-        Unavailable: The database is out of reach.
+        OutOfReach: The database is out of reach.
+        Unavailable: It goes away meanwhile.
     """
     engine = make_engine(settings.database_url)
     store = make_store(engine)
@@ -104,6 +105,8 @@ def main(arguments: Sequence[str] | None = None, environment: Mapping[str, str] 
         text = asyncio.run(done(Settings.from_environment(environment), asked.command, getattr(asked, "email", "")))
     except NotFound as error:
         code, text = NOT_FOUND, str(error)
+    except OutOfReach as error:
+        code, text = OUT_OF_REACH, str(error)
     except ConfigurationError as error:
         code, text = WRONG_CALL, str(error)
     except (Unavailable, SQLAlchemyError, OSError) as error:

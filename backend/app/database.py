@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.util import CommandError
 from fastapi import Depends, FastAPI, Request
 from sqlalchemy import Connection, Row, Select, event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.util import greenlet_spawn
@@ -25,6 +25,10 @@ DEFAULT_URL = f"sqlite+aiosqlite:///{BACKEND / 'var' / 'twofold.db'}"
 CONNECTIONS = 15  # A worker's at most; all are kept, for to make one takes longer than most requests.
 MIGRATION_MILLISECONDS, LOCK_MILLISECONDS = 60_000, 5_000  # How long SQLite waits for a lock.
 logger = logging.getLogger("app")
+
+
+class OutOfReach(ConfigurationError):
+    """The database cannot be used where it is said to be; whether the setting is wrong, or it, nobody here knows."""
 
 
 class Base(DeclarativeBase):
@@ -108,9 +112,10 @@ async def migrate(engine: AsyncEngine) -> None:
     Bring the tables to the newest revision; several starters at once do it one after the other.
 
     Raises:
-        ConfigurationError: The database is out of reach, or its tables are not ours to bring up to date.
+        OutOfReach: The database is not there, or does not let us in.
+        ConfigurationError: It is of no kind that is known here, or its tables are not ours to bring up to date.
     """
-    with _told("the database is out of reach or does not let us in; name one that does"):
+    with _told("the database is out of reach or does not let us in; name one that does", OutOfReach):
         if engine.dialect.name == "sqlite":
             # Tried without aiosqlite, whose thread outlives a failure and complains when the loop has gone.
             path = engine.url.database or ":memory:"
@@ -124,15 +129,16 @@ async def migrate(engine: AsyncEngine) -> None:
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
+def _told(what: str, away: type[ConfigurationError] = ConfigurationError) -> Iterator[None]:
     """Whatever a driver makes of a wrong URL or a strange database, by the error's name: its text may hold the URL."""
     try:
         yield
     except (SQLAlchemyError, CommandError, sqlite3.Error, OSError, ImportError, TypeError, ValueError) as error:
+        kind = away if isinstance(error, OperationalError | sqlite3.OperationalError | OSError) else ConfigurationError
         cause: BaseException = error
         while cause.__cause__ is not None:  # the driver's own error says most
             cause = cause.__cause__
-        raise ConfigurationError(f"DATABASE_URL: {what} ({type(cause).__name__}).") from error
+        raise kind(f"DATABASE_URL: {what} ({type(cause).__name__}).") from error
 
 
 def _migrate(connection: Connection) -> None:

@@ -183,7 +183,8 @@ def test_a_wrong_call(shell_on: Callable[[str], Shell], arguments: list[str]):
     ("setting", "value"),
     [
         ("ENCRYPTION_KEY", ""),
-        ("DATABASE_URL", "postgresql://me:secret@127.0.0.1:1/db"),
+        ("DATABASE_URL", "nothing://me:secret@127.0.0.1:1/db"),
+        ("DATABASE_URL", "me:secret"),
         ("ADMIN_ALLOWED_IPS", "0.0.0.0/0"),
     ],
 )
@@ -197,6 +198,25 @@ def test_a_wrong_setting(shell_on: Callable[[str], Shell], setting: str, value: 
     assert err.count("\n") == 1
     assert setting in err
     assert "secret" not in err
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:secret@127.0.0.1:1/db",
+        "mysql+asyncmy://me:secret@127.0.0.1:1/db",
+        "sqlite+aiosqlite:////nowhere/secret.db",
+    ],
+)
+def test_a_database_that_is_away(shell_on: Callable[[str], Shell], url: str):
+    """
+    A database out of reach ends with 3, in one line that holds nothing of its URL.
+    """
+    code, out, err = shell_on("sqlite").said("list", DATABASE_URL=url)
+
+    assert (code, out) == (3, "")
+    assert err.startswith("DATABASE_URL: the database is out of reach")
+    assert (err.count("\n"), "secret" in err) == (1, False)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql", "mariadb"])

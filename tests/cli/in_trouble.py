@@ -4,17 +4,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from cryptography.fernet import Fernet
 from fastapi import Depends, FastAPI, Request
 from fastapi.middleware.cors import CORSMiddleware
 from pydantic import BaseModel
 
 from app.main import create_app
 from app.utils.two_factor_auth import TokenSessions, current_session
-from twofold import PCI_DSS, TwoFactorAuth
+from twofold import PCI_DSS, KeyRing, TwoFactorAuth
 from twofold.clock import SystemClock
 from twofold.core.policy import Policy
 from twofold.fastapi import TwoFactor
 from twofold.settings import Settings
+from twofold.testing import MemoryStore
 
 
 class OffClock:
@@ -103,6 +105,15 @@ def second_factor() -> TwoFactor[Any]:
     """Without the application that it is in."""
     two_factor: TwoFactor[Any] = create_app().state.twofold
     return two_factor
+
+
+def chosen_ids() -> TwoFactorAuth:
+    """Users who have chosen their ids themselves."""
+    store, eve = MemoryStore(), "\x1b]0;owned\x07\x9b31m:key:"
+    store.add_user(eve, "eve@example.com")
+    auth = TwoFactorAuth(issuer="Acme", keys=KeyRing([Fernet.generate_key().decode()]), store=store)
+    auth.totp.set_up(eve)
+    return auth
 
 
 def breaks() -> FastAPI:

@@ -1,10 +1,23 @@
 """`twofold users` and `twofold events`."""
 
-import pytest
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
-from tests.cli.conftest import Operator
+import pytest
+from sqlalchemy import Engine, event, insert
+
+from app.database import BACKEND
+from tests.cli.conftest import APPLICATION, Operator
 from tests.http.world import Person
 from twofold.service.sessions import Proved
+from twofold.testing.clock import NOON
 
 WHY = "Lost the phone. Ticket 4711."
 
@@ -76,6 +89,66 @@ def test_everybodys_events_are_told_the_newest_last(each_operator: Operator):
     ]
     assert told[0]["number"] < told[1]["number"]
     assert "code_refused" in each_operator.run("events", "tail", "-n", "1").out
+
+
+def test_a_look_at_events_takes_one_statement(operator: Operator):
+    """
+    However many events there are, those that are shown are read at once.
+    """
+    operator.world.enrolled()
+    statements: list[str] = []
+
+    def count(_: object, __: object, statement: str, *___: object) -> None:
+        if "FROM twofold_events" in statement:
+            statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", count)
+    told = operator.run("events", "tail", "-n", "200", "--json")
+    event.remove(Engine, "before_cursor_execute", count)
+
+    assert (told.code, len(told.lines) > 1, len(statements)) == (0, True, 1)
+
+
+@contextmanager
+def following(operator: Operator) -> Iterator[Callable[[int], list[Any]]]:
+    """Somebody who watches; what tells the next so many events."""
+    environment = {"DATABASE_URL": operator.url, "ENCRYPTION_KEY": ",".join(operator.keys), "TWOFOLD_APP": APPLICATION}
+    words = [sys.executable, "-m", "twofold", "events", "tail", "-f", "-n", "1", "--json"]
+    told: queue.Queue[str] = queue.Queue()
+
+    def read(lines: Iterable[str]) -> None:
+        for line in lines:
+            told.put(line)
+
+    with subprocess.Popen(
+        words, cwd=BACKEND, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True
+    ) as process:
+        threading.Thread(target=read, args=[process.stdout], daemon=True).start()
+        yield lambda count: [json.loads(told.get(timeout=30)) for _ in range(count)]
+        process.terminate()
+    assert told.empty()
+
+
+def test_events_are_followed(operator: Operator):
+    """
+    With -f each event is told once, also one that comes to light behind a later one, and more than one look takes.
+    """
+    person = operator.world.enrolled()
+
+    def happened(*numbers: int) -> None:
+        table = operator.world.app.state.twofold.auth.store._statements.tables.events
+        values = {"user_id": person.id, "kind": "signed_in", "moment": NOON, "outcome": "success"}
+        operator.world.execute(insert(table).values([{"id": number, **values} for number in numbers]))
+
+    with following(operator) as told:
+        last = told(1)[0]["number"]
+        happened(last + 10)
+        assert [event["number"] for event in told(1)] == [last + 10]
+        happened(last + 5)
+        assert [event["number"] for event in told(1)] == [last + 5]
+        many = range(last + 11, last + 511)
+        happened(*many)
+        assert [event["number"] for event in told(500)] == list(many)
 
 
 def test_maintenance_is_run(each_operator: Operator):
@@ -172,6 +245,17 @@ def test_who_could_be_meant_is_not_guessed(operator: Operator):
     assert operator.run("users", "show", person.email, "--id").code == 1
     namesake.set(email=f"00{person.id}")
     assert operator.run("users", "show", f"00{person.id}", "--json").json["user"] == str(namesake.id)
+
+
+@pytest.mark.parametrize("verb", ["reset", "unlock"])
+def test_no_terminal_obeys_an_id(operator: Operator, verb: str):
+    """
+    Whoever chose an id tells the operator's terminal nothing by it, and no part of it is a picture.
+    """
+    app = ["--app", "tests.cli.in_trouble:chosen_ids"]
+    done = operator.run("users", verb, "eve@example.com", "--reason", WHY, *app)
+
+    assert (done.code, done.out.removesuffix("\n").isprintable(), ":key:" in done.out) == (0, True, True)
 
 
 def test_what_is_typed_comes_before_what_is_set(operator: Operator):

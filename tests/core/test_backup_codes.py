@@ -206,11 +206,33 @@ def test_what_an_earlier_release_stored_is_read():
     assert stored.encode() == read.to_bytes()
 
 
-def test_codes_of_an_older_version_are_none():
+@pytest.mark.parametrize(
+    "stored",
+    [
+        '["aaaa-bbbb","cccc-dddd"]',
+        '["$2b$12$abc"]',
+        '[{"code":"aaaa-bbbb","used":false}]',
+        '["aaaa-bbbb",{"used_at":null}]',
+        '{"codes":["aaaa-bbbb"],"used":[]}',
+        '{"aaaa-bbbb":true}',
+        "{}",
+        "[]",
+    ],
+)
+def test_codes_of_an_older_version_are_none(stored):
     """
-    A list of texts, as an older version stored its codes, is read as a set of which none is left.
+    Texts, or objects, as an older version stored its codes, are read as a set of which none is left.
     """
-    assert BackupCodes(()) == BackupCodes.from_bytes(b'["aaaa-bbbb","cccc-dddd"]')
+    assert BackupCodes(()) == BackupCodes.from_bytes(stored.encode())
+
+
+@pytest.mark.parametrize("stored", ['[{"digest":"xx"}]', '["a",{"digest":"11"}]', '[{"digest":null},{"code":"a"}]'])
+def test_a_damaged_set_is_none_of_an_older_version(stored):
+    """
+    Where anything in a set is of our own form all of it must be.
+    """
+    with pytest.raises((ValueError, KeyError, TypeError)):
+        BackupCodes.from_bytes(stored.encode())
 
 
 def test_no_code_and_no_digest_shows_in_a_repr():

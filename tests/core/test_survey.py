@@ -65,7 +65,7 @@ DAMAGES = {
     "no-text": lambda one: replace(one, totp_secret=b"v1."),
     "pending": lambda one: replace(one, pending_secret=one.totp_secret),
     "no-secret-in-it": lambda one: replace(one, totp_secret=KEYS.seal(b"{}", Purpose.TOTP_SECRET, one.user_id)),
-    "no-codes-in-it": lambda one: replace(one, backup_codes=KEYS.seal(b"{}", Purpose.BACKUP_CODES, one.user_id)),
+    "no-codes-in-it": lambda one: replace(one, backup_codes=KEYS.seal(b"7", Purpose.BACKUP_CODES, one.user_id)),
     "fernet-that-is-not-read": lambda one: replace(one, totp_secret=Sealed(Fernet(ENTRY).encrypt(b"A" * 32).decode())),
 }
 

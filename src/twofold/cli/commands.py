@@ -7,7 +7,7 @@ from typer.core import TyperGroup
 
 from twofold.cli import doctor, events, imports, keys, maintenance, users
 from twofold.cli.host import CommonAppOption, JsonOption, Options
-from twofold.cli.output import told_on_stderr
+from twofold.cli.output import told_on_stderr, write_what_can_be_written
 from twofold.errors import ConfigurationError, InvalidRequest, KeyInUse, TwofoldError, Unavailable, UnknownUser
 
 REFUSED, WRONG_CALL, OUT_OF_REACH = 1, 2, 3
@@ -18,6 +18,11 @@ OUT_OF_REACH_TEXT = "The store or a key is out of reach; what was done so far st
 
 class Told(TyperGroup):
     """The commands; every error of ours ends with one line and a code."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as below
+        """Run all of it, help too."""
+        write_what_can_be_written()
+        return super().main(*arguments, **options)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401 - of the click that typer brings along
         """Run the command that was named."""

@@ -15,6 +15,9 @@ from twofold.service.ports import UserId
 
 LOOK_AGAIN_SECONDS = 1
 """Between two looks for what is new."""
+LOOK_BACK = 100
+"""Numbers of events that may come to light behind one of a higher number."""
+EVENTS_A_LOOK = 2 * LOOK_BACK
 
 app = typer.Typer(no_args_is_help=True, help="What happened to second factors.")
 
@@ -34,21 +37,30 @@ def tail(
     as_json = wants_json(ctx, json)
     with opened(ctx, app) as application:
         user_id = found_user(application, user, by_id=by_id) if user else None
-        known = _newest(application, user_id, EVENTS_AT_ONCE)
+        known = _newest(application, user_id, None, max(number, LOOK_BACK))
         for event in known[-number:]:
             _show(event, as_json=as_json)
         while follow:
             time.sleep(LOOK_AGAIN_SECONDS)
             # By what was seen, and not by the last number: of two at once the first may come to light as the second.
             seen, oldest = {event.number for event in known}, min((event.number for event in known), default=0)
-            known = _newest(application, user_id, EVENTS_AT_ONCE)
+            known = _since(application, user_id, max(seen, default=0) - LOOK_BACK)
             for event in known:
                 if event.number not in seen and event.number > oldest:
                     _show(event, as_json=as_json)
 
 
-def _newest(application: Application, only: UserId | None, at_most: int) -> list[RecordedEvent]:
-    page = application.use(lambda auth: auth.events.of_everybody(only=only, at_most=at_most))
+def _since(application: Application, only: UserId | None, number: int) -> list[RecordedEvent]:
+    """At least all events behind this number, the newest last."""
+    found = page = _newest(application, only, None, EVENTS_A_LOOK)
+    while len(page) == EVENTS_A_LOOK and page[0].number > number:
+        page = _newest(application, only, str(page[0].number), EVENTS_A_LOOK)
+        found = page + found
+    return found
+
+
+def _newest(application: Application, only: UserId | None, before: str | None, at_most: int) -> list[RecordedEvent]:
+    page = application.use(lambda auth: auth.events.of_everybody(before, only=only, at_most=at_most))
     return list(page.items)[::-1]
 
 

@@ -71,12 +71,16 @@ class BackupCodes:
         """
         Read what `to_bytes` wrote.
 
-        The codes that an older version stored as texts are of another form, and cannot be typed here: none is left.
+        The codes that an older version stored, as texts or as objects of its own, are of another form, and cannot be
+        typed here: none is left.
         """
         rows = json.loads(stored)
+        if isinstance(rows, dict):
+            return cls(())
         if not isinstance(rows, list):
             raise TypeError
-        if all(isinstance(row, str) for row in rows):
+        # A row of ours has a digest, whatever else became of it: it is read, or refused.
+        if all(isinstance(row, str) or (isinstance(row, dict) and "digest" not in row) for row in rows):
             return cls(())
         return cls(tuple(BackupCode(bytes.fromhex(row["digest"]), _moment_of(row["used_at"])) for row in rows))
 

@@ -105,6 +105,7 @@ class Statements:
         self.event: Select[Any] = select(rows.c.id, *told).where(rows.c.id == bindparam("p_number"))
         numbers = select(rows.c.id).where(rows.c.id < bindparam("p_before")).order_by(rows.c.id.desc())
         self.all_event_numbers: Select[Any] = numbers.limit(bindparam("p_at_most"))
+        self.all_events: Select[Any] = self.all_event_numbers.add_columns(*told)
         self.last_accepted: Select[Any] = select(func.max(rows.c.moment)).where(
             user, rows.c.factor.is_not(None), rows.c.outcome == SUCCESS
         )

@@ -140,7 +140,11 @@ class SqlTransaction(OperatorTransaction, ExaminingTransaction):
 
     def all_events(self, *, before: int | None, at_most: int) -> Sequence[RecordedEvent]:
         asked = {"p_before": BEYOND_ALL_EVENTS if before is None else before, "p_at_most": at_most}
-        return [self._event(row.id) for row in self._rows(self._statements.all_event_numbers, **asked)]
+        try:
+            return [recorded_event_of(row) for row in self._rows(self._statements.all_events, **asked)]
+        except CannotOpen:
+            # As above.
+            return [self._event(row.id) for row in self._rows(self._statements.all_event_numbers, **asked)]
 
     def last_accepted(self, user_id: UserId, factor: Factor | None = None) -> datetime | None:
         if factor is None:
