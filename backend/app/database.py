@@ -23,6 +23,7 @@ from twofold.sqlalchemy.engines import reason_of
 BACKEND = Path(__file__).parent.parent
 DEFAULT_URL = f"sqlite+aiosqlite:///{BACKEND / 'var' / 'twofold.db'}"
 CONNECTIONS = 15  # A worker's at most; all are kept, for to make one takes longer than most requests.
+CONNECT_SECONDS = 5  # Some drivers would wait a minute or more.
 MIGRATION_MILLISECONDS, LOCK_MILLISECONDS = 60_000, 5_000  # How long SQLite waits for a lock.
 logger = logging.getLogger("app")
 
@@ -40,8 +41,12 @@ def make_engine(url: str) -> AsyncEngine:
     if not url:
         (BACKEND / "var").mkdir(mode=0o700, exist_ok=True)
     # Errors of the database are logged; what was stored is not.
-    pool = {} if (url or DEFAULT_URL).startswith("sqlite") else {"pool_size": CONNECTIONS, "max_overflow": 0}
-    engine = create_async_engine(url or DEFAULT_URL, hide_parameters=True, **pool)
+    options: dict[str, Any] = {"pool_size": CONNECTIONS, "max_overflow": 0}
+    patience = "timeout" if "asyncpg" in url.partition(":")[0] else "connect_timeout"
+    options["connect_args"] = {patience: CONNECT_SECONDS}
+    if (url or DEFAULT_URL).startswith("sqlite"):
+        options = {}
+    engine = create_async_engine(url or DEFAULT_URL, hide_parameters=True, **options)
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", _on_sqlite_connect)
     return engine

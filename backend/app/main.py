@@ -41,6 +41,7 @@ from twofold.fastapi.proxies import TrustedProxies
 from twofold.prometheus import Latency, Metrics
 from twofold.prometheus.folder import shared_folder
 from twofold.settings import Settings, make_key_file, share_metrics
+from twofold.sqlalchemy.silence import cut_when_silent
 
 MAINTENANCE_SECONDS = 3600  # What is overdue goes within an hour.
 FIRST_MAINTENANCE_SECONDS = 300  # At most; workers that start together begin at random moments within.
@@ -78,6 +79,7 @@ def create_app(settings: Settings | None = None, *, pause: Pause = until) -> Fas
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await started(engine)
+        cut_when_silent(engine.sync_engine)  # Only now: to bring tables up to date may take long.
         stopping = asyncio.Event()
         maintaining = asyncio.create_task(keep_maintained(app, stopping, pause))
         with drained(app.state.readiness, settings.drain_seconds):

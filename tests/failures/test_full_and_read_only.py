@@ -134,7 +134,7 @@ def test_postgresql_on_a_full_disk(tiny_disk, postgresql, key: str, caplog: pyte
             yield
 
     with tablespace_on(disk, postgresql) as place, in_process(place, settings_for(place, key)) as world:
-        assert_nothing_is_lost(world, full, caplog, "No space left on device", but="leave")
+        assert_nothing_is_lost(world, full, caplog, "DiskFullError", but="leave")
 
 
 def test_sqlite_that_may_only_be_read(tmp_path: Path, key: str, caplog: pytest.LogCaptureFixture):
@@ -152,7 +152,7 @@ def test_postgresql_that_may_only_be_read(postgresql, key: str, caplog: pytest.L
     """
     place = place_of(postgresql.fresh_database(), "postgresql")
     with in_process(place, settings_for(place, key)) as world:
-        assert_nothing_is_lost(world, read_only_postgresql, caplog, "read-only transaction")
+        assert_nothing_is_lost(world, read_only_postgresql, caplog, "ReadOnlySQLTransactionError")
 
 
 @pytest.fixture

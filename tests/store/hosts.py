@@ -159,6 +159,7 @@ def host_on(
     *,
     async_url: str | None = None,
     engine_options: Mapping[str, Any] = MappingProxyType({}),
+    async_options: Mapping[str, Any] = MappingProxyType({}),
     prepare: Callable[[Engine], None] = lambda _: None,
     **options: Any,
 ) -> Iterator[Host]:
@@ -170,7 +171,7 @@ def host_on(
         prepare: What the host does to its engine before the store sees it.
     """
     engine, loop = create_engine(url, **engine_options), Loop()
-    on = create_async_engine(async_url) if async_url else None
+    on = create_async_engine(async_url, **async_options) if async_url else None
     try:
         prepare(on.sync_engine if on else engine)
         host = Host(engine, on=on, loop=loop, **options)

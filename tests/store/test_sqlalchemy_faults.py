@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import re
 from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import create_engine, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.util import await_only
 
@@ -133,8 +134,27 @@ def test_an_error_of_the_database_shows_no_address(make_host, database):
             connection.execute(text(f"INSERT INTO things VALUES {values}"), {"address": address})
         reasons.append((str(refused.value.orig), reason_of(refused.value)))
 
-    assert [reason for _, reason in reasons] == ["IntegrityError"] * 2
+    assert all(re.fullmatch(r"IntegrityError(, \w+)*", reason) for _, reason in reasons)
     assert any(address in told for told, _ in reasons) == (database != "sqlite")
+
+
+def test_an_error_of_a_driver_shows_no_value(postgresql):
+    """
+    What asyncpg itself will not send is named in its error, and not in the log (G9).
+    """
+    engine, code = create_async_engine(postgresql.fresh_database().async_url), "the code of ann"
+
+    async def host() -> DBAPIError:
+        with pytest.raises(DBAPIError) as refused:
+            async with engine.connect() as connection:
+                await connection.execute(text("SELECT CAST(:number AS INTEGER)"), {"number": code})
+        await engine.dispose()
+        return refused.value
+
+    error = asyncio.run(host())
+
+    assert code in str(error.orig)
+    assert reason_of(error) == "DBAPIError, Error, DataError"
 
 
 class HeldKeys(KeyRing):

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError, StatementError
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, SingletonThreadPool, StaticPool
 
 from twofold.errors import ConfigurationError
@@ -45,7 +45,11 @@ def own_engine(engine: Engine) -> Engine:
 
     A second connection out of the host's own pool, while the request holds the first, is a deadlock under load.
     """
-    own = _engine_on(engine.pool.recreate(), engine)
+    pool = engine.pool.recreate()
+    # To ask each connection before it is used would be one more wait for a server that says nothing; one that broke is
+    # replaced anyway.
+    pool._pre_ping = False  # noqa: SLF001 - said nowhere else
+    own = _engine_on(pool, engine)
     match engine.dialect.name:
         case "sqlite":
             event.listen(own, "connect", _on_sqlite_connect)
@@ -151,11 +155,13 @@ def set_lock_timeout(connection: Connection) -> None:
 
 
 def reason_of(error: Exception) -> str:
-    """What the log says of an error: of what did not fit its kind alone, for drivers show the value, or an address."""
+    """What the log says of an error: mostly its kinds alone, for drivers show the value, or an address."""
     cause = getattr(error, "orig", None) or error
-    showing = (IntegrityError, DataError, InterfaceError)
+    # asyncpg's own errors arrive as nothing but errors: what they are called is said, and not what they say.
+    kinds = dict.fromkeys(type(each).__name__ for each in (error, cause, cause.__cause__) if each is not None)
     # The one guard of G9 here: the rest of a driver's text, where PostgreSQL shows the row, is left too.
-    return type(error).__name__ + ("" if isinstance(error, showing) else f": {str(cause).partition(chr(10))[0]}")
+    telling = not isinstance(error, StatementError) or isinstance(error, OperationalError | ProgrammingError)
+    return ", ".join(kinds) + (f": {str(cause).partition(chr(10))[0]}" if telling else "")
 
 
 def may_retry(error: DBAPIError) -> bool:

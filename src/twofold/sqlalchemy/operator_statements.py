@@ -31,6 +31,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
 from twofold.core.sealing import FERNET_PREFIX, KEY_ID_BYTES, SEALED, VERSION, Purpose
+from twofold.sqlalchemy.silence import PATIENT
 from twofold.sqlalchemy.tables import ENROLLMENT_COLUMNS, MOMENT, Tables
 
 SWAPPED = tuple((purpose, f"p_{purpose}", f"p_{purpose}_new") for purpose in SEALED)
@@ -62,7 +63,8 @@ class OperatorStatements:
             *(and_(stored.is_not(None), stored.not_like(bindparam("p_here"))) for stored in self.columns.values())
         )
         self.count_elsewhere: Select[Any] = select(func.count()).select_from(rows).where(elsewhere)
-        sealed = select(tables.key.label("user_id"), *self.columns.values())
+        self.count_elsewhere = self.count_elsewhere.execution_options(**PATIENT)
+        sealed = select(tables.key.label("user_id"), *self.columns.values()).execution_options(**PATIENT)
         self.sealed: Select[Any] = sealed.where(tables.key == bindparam("p_user"))
         self.first_elsewhere: Select[Any] = sealed.where(elsewhere).order_by(tables.key).limit(bindparam("p_at_most"))
         self.next_elsewhere: Select[Any] = self.first_elsewhere.where(tables.key > bindparam("p_after"))
@@ -79,7 +81,8 @@ class OperatorStatements:
             stored.name: case((stored == old[each], new[each]), else_=stored) for each, stored in self.columns.items()
         }
         still = or_(*(stored == old[each] for each, stored in self.columns.items()))
-        return update(self.tables.enrollments).where(self.tables.key == user, still).values(values)
+        swap = update(self.tables.enrollments).where(self.tables.key == user, still).values(values)
+        return swap.execution_options(**PATIENT)
 
     def _swap_many(self) -> Update | None:
         """
@@ -106,7 +109,7 @@ class OperatorStatements:
         joined = users.outerjoin(rows, tables.key == tables.user_id) if tables.aside else users
         self.users: Select[Any] = (
             select(*told).select_from(joined).order_by(tables.user_id).limit(bindparam("p_at_most"))
-        )
+        ).execution_options(**PATIENT)
         self.is_enabled: ColumnElement[bool] = func.coalesce(rows.c.twofa_enabled, false())
         self.named: Select[Any] = select(*told[:2]).where(tables.account == bindparam("p_account"))
         events = tables.events.c
@@ -124,13 +127,15 @@ class OperatorStatements:
         }
         self.adoption: Select[Any] = select(
             *(func.coalesce(func.sum(case((each, 1), else_=0)), 0).label(name) for name, each in counts.items())
-        ).select_from(joined)
+        )
+        self.adoption = self.adoption.select_from(joined).execution_options(**PATIENT)
 
     def _of_enrollments(self, tables: Tables) -> None:
         """All enrollments in which there is anything; and their ids alone, where a row cannot be read."""
         rows, key = tables.enrollments, tables.key.label("user_id")
         anything = or_(rows.c.twofa_enabled.is_(True), *(stored.is_not(None) for stored in self.columns.values()))
         some: Select[Any] = select(key).where(anything).order_by(tables.key).limit(bindparam("p_at_most"))
+        some = some.execution_options(**PATIENT)
         columns = [rows.c[name] for name in ENROLLMENT_COLUMNS]
         behind = tables.key > bindparam("p_after")
         self.first_ids, self.next_ids = some, some.where(behind)
@@ -158,4 +163,4 @@ def _per_key(stored: Column[Any]) -> Select[Any]:
     # The one guard of the counts against damaged values: to MariaDB other letters are the same.
     exactly = cast(begins, EXACT_TEXT)
     counted: list[ColumnElement[Any]] = [exactly.label("begins"), func.count().label("values_there")]
-    return select(*counted).where(stored.is_not(None)).group_by(exactly)
+    return select(*counted).where(stored.is_not(None)).group_by(exactly).execution_options(**PATIENT)

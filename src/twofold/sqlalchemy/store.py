@@ -29,6 +29,7 @@ from twofold.sqlalchemy.engines import (
     set_lock_timeout,
     shared_engine,
 )
+from twofold.sqlalchemy.silence import cut_when_silent
 from twofold.sqlalchemy.statements import Statements
 from twofold.sqlalchemy.tables import tables_of
 from twofold.sqlalchemy.transaction import SqlTransaction
@@ -70,6 +71,7 @@ class SqlAlchemyStore:
         host = engine.sync_engine if isinstance(engine, AsyncEngine) else engine
         shares = share_pool or must_share(host)
         own = shared_engine(host) if shares else own_engine(host)
+        cut_when_silent(own)
         self._statements = Statements(tables_of(users, account=account, side_table=side_table))
         self._engine = own
         self._shares = shares
