@@ -5,12 +5,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
 from app.models.user import User
 from tests.http.administration import REASON, ROUTES, asked, look, reset, unlock
 from tests.http.problems import assert_private, problem_of
-from tests.http.world import PASSWORD, PREFIX, Person, World
+from tests.http.world import PASSWORD, PREFIX, Person, Place, World, in_process, settings_for
 from twofold.core.policy import EVENTS_A_PAGE, USERS_A_PAGE
 
 NOON, HALF_PAST = "2030-01-01T12:00:00Z", "2030-01-01T12:30:00Z"
@@ -85,6 +85,28 @@ def test_many_users(each_world: World):
     assert [len(page["items"]) for page in (first, second)] == [USERS_A_PAGE, 1]
     assert second["next_cursor"] is None
     assert ids == sorted(set(ids))
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [("twofa_locked_until", "'garbage'"), ("twofa_enabled_at", "17"), ("twofa_enabled_at", "CAST(X'ff' AS TEXT)")],
+)
+def test_a_damaged_user_hides_no_other(fresh_place: Any, key: str, column: str, value: str):
+    """
+    Of a user of whom something cannot be read, the rest is shown, and so are all others.
+    """
+    place: Place = fresh_place("sqlite")
+    with in_process(place, settings_for(place, key)) as world:
+        admin, damaged, other = world.admin(), world.enrolled(), world.enrolled()
+        whole = look(admin, "/users").json()["items"]
+        world.execute(text(f"UPDATE users SET {column} = {value} WHERE id = {damaged.id}"))
+
+        shown = look(admin, "/users")
+
+    name = column.removeprefix("twofa_")
+    assert shown.status_code == 200
+    assert [each | ({name: None} if each["id"] == damaged.id else {}) for each in whole] == shown.json()["items"]
+    assert other.id in {each["id"] for each in whole}
 
 
 def test_one_user(each_world: World):

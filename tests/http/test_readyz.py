@@ -105,6 +105,38 @@ def test_one_damaged_row_takes_no_node_away(own_world: World):
     assert (one, asked(world)) == ("ready", "unavailable")
 
 
+@pytest.mark.parametrize("value", ["X'00ff'", "17", "CAST(X'ff' AS TEXT)", "''", "1.5"])
+@pytest.mark.parametrize("purpose", SEALED)
+def test_what_is_no_text_takes_no_node_away(fresh_place: Any, key: str, purpose: Purpose, value: str):
+    """
+    Whatever SQLite let into a column is damaged, and makes nothing unready where others beside it open.
+    """
+    place: Place = fresh_place("sqlite")
+    with in_process(place, settings_for(place, key)) as world:
+        people = [world.enrolled() for _ in range(3)]
+        world.use(lambda auth: auth.totp.set_up(people[0].id, replace=True))
+        world.execute(text(f"UPDATE users SET {purpose.value} = {value} WHERE id = {people[1].id}"))
+
+        assert asked(world) == "ready"
+
+
+def test_nobody_pushes_others_out(own_world: World):
+    """
+    Refusals of strangers, who are nobody, do not hide somebody to whom something happened before.
+    """
+    world, other = own_world, KeyRing([Fernet.generate_key().decode()])
+    strangers = [{"email": world.stranger(), "hashed_password": ""} for _ in range(LOOKED_AT)]
+    world.execute(insert(User).values(strangers))
+    old = world.registered()
+    old.set(totp_secret=sealed_by(other, Purpose.TOTP_SECRET, old.id))
+    world.execute(insert(User).values([each | {"email": world.stranger()} for each in strangers]))
+    world.use(lambda auth: auth.totp.set_up(old.id))
+    for _ in range(LOOKED_AT):
+        world.use(lambda auth: auth.events.admin_refused(None, "forbidden", is_kept=True))
+
+    assert asked(world) == "unavailable"
+
+
 @pytest.mark.parametrize("older", [0, LOOKED_AT * 3])
 def test_a_key_of_long_ago(own_world: World, older: int, key: str):
     """

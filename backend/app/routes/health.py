@@ -12,7 +12,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import PlainTextResponse
-from sqlalchemy import Row, Select, exists, false, or_, select, union
+from sqlalchemy import LargeBinary, Row, Select, cast, exists, false, or_, select, union
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -74,7 +74,7 @@ class Readiness:
         tables = User.metadata.sorted_tables
         # Of no row: only whether there are such tables, with all columns.
         self._tables: Any = select(*(exists(select(*table.c).where(false())) for table in tables))
-        self._sample = sample()
+        self._sample = sample(as_bytes=reader.dialect.name == "sqlite")
         self._told: str | None = None
         self._looking: asyncio.Task[str | None] | None = None
         self.stopping = False
@@ -154,24 +154,39 @@ def drained(readiness: Readiness, seconds: float) -> Iterator[None]:
         give_back()
 
 
-def sample() -> Select[Any]:
+def sample(*, as_bytes: bool = False) -> Select[Any]:
     """
     What is sealed for the newest users, the oldest ones, and those to whom something happened last.
 
     All three by a primary key, however many users there are and however few of them have a second factor; values of a
-    key that was there before are with the oldest.
+    key that was there before are with the oldest. A sample: of those in the middle to whom nothing has happened lately
+    it knows nothing.
+
+    Args:
+        as_bytes: As SQLite has it, which lets anything in, and gives out no text that is none.
     """
     users, events = User.__table__, User.metadata.tables["twofold_events"]
     looked_at = [
         select(users.c.id.label("user_id")).order_by(users.c.id.desc()).limit(LOOKED_AT).subquery(),
         select(users.c.id.label("user_id")).order_by(users.c.id).limit(LOOKED_AT).subquery(),
-        select(events.c.user_id).order_by(events.c.id.desc()).limit(LOOKED_AT).subquery(),
+        # Who was refused at a door and is nobody pushes nobody else out.
+        select(events.c.user_id)
+        .where(events.c.user_id.is_not(None))
+        .order_by(events.c.id.desc())
+        .limit(LOOKED_AT)
+        .subquery(),
     ]
     found = union(*(select(each.c.user_id) for each in looked_at)).subquery()
     columns = [users.c[purpose.value] for purpose in SEALED]
     there = or_(*(column.is_not(None) for column in columns))
     joined = users.join(found, found.c.user_id == users.c.id)
-    return select(users.c.id, *columns).select_from(joined).where(there)
+    told = [cast(column, LargeBinary).label(column.name) if as_bytes else column for column in columns]
+    return select(users.c.id, *told).select_from(joined).where(there)
+
+
+def _text_of(stored: Any) -> Sealed:  # noqa: ANN401 - whatever stands there
+    """What is no text is no sealed value either, and damaged like one that does not open."""
+    return Sealed(stored.decode(errors="replace") if isinstance(stored, bytes) else str(stored))
 
 
 def fault_of(rows: Sequence[Row[Any]], keys: KeyRing) -> str | None:
@@ -180,7 +195,8 @@ def fault_of(rows: Sequence[Row[Any]], keys: KeyRing) -> str | None:
     for row in rows:
         # The one guard against a key that is missing for a part: each column is looked at.
         for purpose in SEALED:
-            if (sealed := row._mapping[purpose.value]) is not None:
+            if (stored := row._mapping[purpose.value]) is not None:
+                sealed = _text_of(stored)
                 key_id = key_id_of(sealed)
                 # What is under a key of ours, or damaged, is one lot; whatever else there is one each.
                 lot = "" if key_id in (*keys.key_ids, UNSEALED) else key_id

@@ -5,10 +5,11 @@ import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Column, Row, func
+from sqlalchemy import BigInteger, Column, Row, Uuid, func
 
 from twofold.core.events import EventKind
 from twofold.core.rotation import UNREADABLE, Resealed, SealedRow
@@ -71,7 +72,23 @@ class OperatorTransaction(Rows):
             asked = asked.where(statements.is_enabled.is_(enabled))
         if after is not None:
             asked = asked.where(tables.user_id > after)
-        return [_listed(row) for row in self._rows(asked, p_at_most=at_most)]
+        try:
+            return [_listed(row) for row in self._rows(asked, p_at_most=at_most)]
+        except CannotOpen:
+            # One damaged row hides no other: each is read alone.
+            ids = asked.with_only_columns(tables.user_id.label("user_id"), maintain_column_froms=True)
+            return [self._listed_alone(row.user_id) for row in self._rows(ids, p_at_most=at_most)]
+
+    def _listed_alone(self, user_id: UserId) -> ListedUser:
+        """What can be read of a user; the rest is as if nothing stood there."""
+        whole = self._statements.operator.users.where(self._statements.tables.user_id == user_id)
+        told: dict[str, Any] = {}
+        for column in whole.selected_columns:
+            told[str(column.key)] = None
+            with suppress(CannotOpen):
+                row = self._first(whole.with_only_columns(column, maintain_column_froms=True), p_at_most=1)
+                told[str(column.key)] = None if row is None else row[0]
+        return _listed(SimpleNamespace(**told | {"user_id": user_id}))
 
     def adoption(self, at: datetime) -> Adoption:
         row = self._first(self._statements.operator.adoption, p_at=utc(at))
@@ -138,6 +155,8 @@ def _under(key_id: str) -> str:
 
 def _key_of(text: str, key: Column[Any]) -> UserId | None:
     """A user id from its text, as the host's model types it; nothing where it cannot be one."""
+    if not text.isprintable():  # Not every database can be asked for it.
+        return None
     try:
         kind = key.type.python_type
     except NotImplementedError:
@@ -147,14 +166,17 @@ def _key_of(text: str, key: Column[Any]) -> UserId | None:
             bits = 63 if isinstance(key.type, BigInteger) else 31
             # Not 007, which is nobody's id, and may be somebody's account.
             return int(text) if re.fullmatch("0|-?[1-9][0-9]{0,18}", text) and abs(int(text)) < 2**bits else None
-        if kind is UUID:
-            return UUID(text) if text.lower() == str(UUID(text)) else None
+        if kind is UUID or isinstance(key.type, Uuid):
+            found = UUID(text)
+            if text.lower() != str(found):
+                return None
+            return found if kind is UUID else str(found)
         return bytes.fromhex(text) if kind is bytes else text
     except ValueError:
         return None
 
 
-def _listed(row: Row[Any]) -> ListedUser:
+def _listed(row: Row[Any] | SimpleNamespace) -> ListedUser:
     return ListedUser(
         user_id=row.user_id,
         account=user_text(row.user_id) if row.account is None else str(row.account),
