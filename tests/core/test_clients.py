@@ -306,6 +306,24 @@ def test_an_address_that_a_server_believed(given: list[tuple[str, str | bytes]])
     assert found(OFFICE, *given) == (OFFICE, False)
 
 
+@pytest.mark.parametrize(
+    ("peer", "written"),
+    [
+        *(
+            ("2001:db8:a::1", written)
+            for written in ("2001:db8:a:0:0:0:0:1", "2001:0DB8:A::1", 'for="[2001:DB8:A::01]:80"')
+        ),
+        *(("192.0.2.7", written) for written in ("::ffff:c000:207", "for=192.0.2.7.", "[0:0:0:0:0:FFFF:192.0.2.7]")),
+    ],
+)
+def test_a_believed_address_in_another_spelling(peer: str, written: str):
+    """
+    That address is the same however the header spells it; and another one is another.
+    """
+    assert found(peer, ("X-Forwarded-For", written)) == (peer, False)
+    assert found("2001:db8:a::2", ("X-Forwarded-For", written)) == ("2001:db8:a::2", True)
+
+
 def test_what_is_usual_is_no_proxy():
     """
     What browsers and programs send by themselves is no header of a proxy.

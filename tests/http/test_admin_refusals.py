@@ -16,7 +16,7 @@ from tests.http.bodies import JSON, TOO_LARGE
 from tests.http.problems import problem_of, slug_of
 from tests.http.world import ELSEWHERE, World
 from twofold.core.events import Event
-from twofold.core.policy import STRANGERS_A_MINUTE
+from twofold.core.policy import REFUSED_A_MINUTE, STRANGERS_A_MINUTE
 
 
 @dataclass
@@ -241,7 +241,7 @@ def test_a_stranger_is_written_down_once_a_minute(fresh_minute: World, caplog: p
     network they come from; each is told, and has its line in the log.
     """
     world, before = fresh_minute, len(refused_events(fresh_minute))
-    clients = [*["203.0.113.5"] * 20, *["::ffff:203.0.113.5"] * 20, *(f"2001:db8:b::{each:x}" for each in range(40))]
+    clients = [*["203.0.113.5"] * 20, *["::ffff:203.0.113.5"] * 20, *(f"2001:db8:b:{each:x}::1" for each in range(40))]
 
     answers = strangers(world, clients)
 
@@ -275,6 +275,23 @@ def test_strangers_do_not_fill_the_table(fresh_minute: World):
     world.clock.forward(minutes=1)
     strangers(world, clients)
     assert len(refused_events(world)) - before == 2 * STRANGERS_A_MINUTE + 3
+
+
+def test_a_user_does_not_fill_the_table(fresh_minute: World):
+    """
+    Of one user, too, few refusals of a kind are stored each minute, and of another one as many; each is told, and has
+    its line in the log.
+    """
+    world, before = fresh_minute, len(refused_events(fresh_minute))
+    users = [world.enrolled(), world.enrolled()]
+
+    for user in users:
+        for _ in range(4 * REFUSED_A_MINUTE):
+            problem_of(look(user, "/users"), "forbidden")
+
+    kept = [row["user_id"] for row in refused_events(world)[before:]]
+    assert kept == [user.id for user in users for _ in range(REFUSED_A_MINUTE)]
+    assert len(world.events) >= 8 * REFUSED_A_MINUTE
 
 
 def test_whoever_asks_without_a_session_is_a_stranger(fresh_minute: World):

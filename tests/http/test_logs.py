@@ -22,6 +22,7 @@ from starlette.testclient import TestClient
 from app.logs import ERRORS, FRAMES, RequestLog, make_handler
 from app.main import create_app
 from app.models.user import User
+from tests.http.administration import ADMIN
 from tests.http.asgi import Asked
 from tests.http.running import ServedWorld
 from tests.http.test_disclosure import NEW_PASSWORD, OLD_PASSWORD, STATUSES, Story, talkative
@@ -81,7 +82,9 @@ def lived_on(world_on: Callable[[str], World]) -> Callable[[str], Lived]:
     def lived_on(kind: str) -> Lived:
         story = Story(world_on(kind))
         with written() as lines:
-            return Lived(story, story.told(), lines)
+            statuses = story.told()
+            story("GET", f"{ADMIN}/users")
+            return Lived(story, statuses, lines)
 
     return lived_on
 
@@ -128,13 +131,15 @@ def test_a_life_is_written_without_secrets(lived: Lived, key: str):
     assert re.findall(r"[\w.]+@[\w.]+|[0-9a-f]{64}|v1\.[0-9a-f]{16}\.|argon2id\$", written) == []
 
 
-def test_only_a_refused_password_has_an_address(lived: Lived):
+def test_only_who_is_refused_has_an_address(lived: Lived):
     """
-    The client's address stands in the line about a refused password, for whoever blocks guessers, and in no other.
+    The client's address stands in the lines about a refused password and about a refusal at the routes of
+    administration, for whoever blocks guessers, and in no other.
     """
     lines = [line["event"] for line in lived.lines.objects if "192.0.2.1" in json.dumps(line)]
 
-    assert set(lines) == {"A password was refused; from 192.0.2.1."}
+    refused = "A route of administration was refused (not-signed-in) to a stranger; from 192.0.2.1."
+    assert set(lines) == {"A password was refused; from 192.0.2.1.", refused}
 
 
 def test_each_line_bears_the_id_of_its_request(lived: Lived):

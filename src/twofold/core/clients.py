@@ -1,7 +1,7 @@
 """Who asks: the address of a client, whose word is taken for it, and whether it stands in an allow-list."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -136,11 +136,18 @@ def _may_be_another(connected: Address, peer: str, headers: Headers) -> bool:
     # A proxy on this machine that nobody has declared: behind it every stranger comes from here.
     if connected.is_loopback:
         return True
-    # The address stands in a header, as it was written there: then a server, or a middleware, has believed the header
-    # before us, and who made the connection is not known any more.
+    # The address stands in a header, however it was written there: then a server, or a middleware, has believed the
+    # header before us, and who made the connection is not known any more.
     written = "|".join(re.escape(text.lower()) for text in {peer, str(connected)})
     named = re.compile(rf"(?<![0-9a-f.])({written})(?![0-9a-f.])".encode("latin-1", "replace"))
-    return any(named.search(value.lower()) for name, value in headers if _is_passed_on([(name, b"")]))
+    values = [value for name, value in headers if _is_passed_on([(name, b"")])]
+    return any(named.search(value.lower()) or connected in _addresses_in(value) for value in values)
+
+
+def _addresses_in(value: bytes) -> Iterator[Address | None]:
+    """Whatever may be read as an address in a header: a server writes one in its own way, whichever way it was sent."""
+    for piece in re.findall(r"[0-9A-Fa-f:.]+", value.decode("latin-1")):
+        yield from (address_of(piece), _address_of_hop(piece.strip(".")))
 
 
 def _last_untrusted(hops: Sequence[str], trusted: Networks) -> Address | None:

@@ -23,7 +23,14 @@ USERS_A_PAGE = 50
 
 STRANGERS_A_MINUTE = 100
 """Refusals of strangers at the routes of administration that a process stores each minute, one of each client network:
-the table grows by 150,000 a day at most, and a single stranger fills it with 1,440."""
+the table grows by 150,000 a day at most, and by 1,440 for whoever has one IPv4 address, or one /48 of IPv6. Who has
+many can use them up, and of others in that minute the log alone tells."""
+
+STRANGERS_IPV6_NETWORK = 48
+"""The network of one stranger: what a provider gives to one customer at most (RFC 6177)."""
+
+REFUSED_A_MINUTE = 5
+"""Refusals of one kind at the routes of administration that a process stores of one user each minute."""
 
 REASON_CHARACTERS = 255
 """Characters of the reason that an admin gives: a sentence or two, and the number of a ticket."""

@@ -1,16 +1,17 @@
 """The door of administration: allow-list, role, and what is written down of those who are refused."""
 
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from ipaddress import IPv6Address, ip_network
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
 
-from twofold.core.clients import AllowList, Client, Networks
-from twofold.core.password_limits import network_of
-from twofold.core.policy import STRANGERS_A_MINUTE
+from twofold.core.clients import Address, AllowList, Client, Networks
+from twofold.core.policy import REFUSED_A_MINUTE, STRANGERS_A_MINUTE, STRANGERS_IPV6_NETWORK
 from twofold.errors import Forbidden, NotSignedIn, SecondFactorNotSetUp, StepUpRequired, TwofoldError
 from twofold.fastapi.errors import Problem
 from twofold.fastapi.host import CurrentSession
@@ -18,6 +19,7 @@ from twofold.fastapi.proxies import client_in
 from twofold.fastapi.requests import Handler, TwofoldRoute
 from twofold.fastapi.two_factor import TwoFactor
 from twofold.service.context import named
+from twofold.service.ports import UserId
 
 REFUSALS = frozenset(kind.slug for kind in (Forbidden, NotSignedIn, StepUpRequired, SecondFactorNotSetUp))
 """What is written down as a refusal; of a wrong code there is an event anyway."""
@@ -26,25 +28,38 @@ logger = logging.getLogger("twofold")
 
 
 @dataclass
-class StrangersKept:
+class RefusalsKept:
     """
-    Which refusals of strangers are stored: one of each client network a minute, and so many of all together.
+    Which refusals are stored: one of each stranger's network a minute, and so many of all of them; few of each user.
 
-    Nobody can fill the table from outside, and whoever tries is in it.
+    Nobody can fill the table, from outside or inside, and whoever tries is in it: of strangers those who come first in
+    that minute. The log tells of each.
     """
 
     minute: int = 0
     networks: set[str] = field(default_factory=set)
+    users: Counter[tuple[UserId, str]] = field(default_factory=Counter)
 
-    def takes(self, address: str | None, at: datetime) -> bool:
+    def takes(self, address: Address | None, user_id: UserId | None, slug: str, at: datetime) -> bool:
         """Whether this one is stored; it then is one of its minute."""
-        minute, network = int(at.timestamp()) // 60, network_of(address)
+        minute = int(at.timestamp()) // 60
         if minute != self.minute:
-            self.minute, self.networks = minute, set()
+            self.minute, self.networks, self.users = minute, set(), Counter()
+        if user_id is not None:
+            self.users[user_id, slug] += 1
+            return self.users[user_id, slug] <= REFUSED_A_MINUTE
+        network = _network_of(address)
         if network in self.networks or len(self.networks) >= STRANGERS_A_MINUTE:
             return False
         self.networks.add(network)
         return True
+
+
+def _network_of(address: Address | None) -> str:
+    """What is counted as one stranger; together all who have no address."""
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, STRANGERS_IPV6_NETWORK), strict=False))
+    return str(address)
 
 
 class AdminDoor:
@@ -71,7 +86,7 @@ class AdminDoor:
         self._two_factor = two_factor
         self.allowed = allowed
         self.trusted = trusted
-        self._kept = StrangersKept()
+        self._kept = RefusalsKept()
         self.admin = self._admin(is_admin)
         self.route_class = self._route_class()
 
@@ -147,7 +162,7 @@ class AdminDoor:
             address,
         )
         try:
-            is_kept = current is not None or self._kept.takes(address, self._auth.clock.now())
+            is_kept = self._kept.takes(known, user_id, slug, self._auth.clock.now())
             await self._auth.run(
                 lambda auth: auth.events.admin_refused(user_id, slug, is_kept=is_kept), client_address=address
             )
