@@ -12,6 +12,8 @@ TwofoldError
 ├── RateLimited                 too many wrong passwords: this one was not looked at
 ├── ProofRefused                a proof was looked at and not accepted
 │   ├── InvalidCode             wrong or expired
+│   │   └── InvalidKey          the answer of a key that is not the user's, or is wrong
+│   │       └── KeyCopied       its counter went back: there are two of it
 │   ├── CodeAlreadyUsed         right, but not for the first time
 │   │   └── ClockMovedBack      newer codes were accepted while the clock was ahead
 │   ├── Locked                  too many failures: wait
@@ -19,7 +21,10 @@ TwofoldError
 ├── Conflict                    the user's enrollment is in another state
 │   ├── AlreadyEnabled
 │   ├── NotEnabled
-│   └── NoSetupPending
+│   ├── NoSetupPending
+│   ├── AlreadyRegistered       a key that somebody has registered
+│   ├── TooManyKeys
+│   └── LastFactor              it is not removed, but two-factor authentication disabled
 ├── Unauthenticated             the 401s
 │   ├── NotSignedIn
 │   │   └── SessionsOwed        the session is one of those that are to end first
@@ -149,6 +154,21 @@ class InvalidCode(ProofRefused):
     detail = "That code is not right. Wait for the next one in your authenticator app and type it in."
 
 
+class InvalidKey(InvalidCode):
+    """The answer of a key that is not the user's, or not right; one generic answer for all of it."""
+
+    detail = "That key was not accepted. Try again, with a key that is registered to this account."
+
+
+class KeyCopied(InvalidKey):
+    """A key's signature counter went back (WebAuthn Level 3, 6.1.1): there may be two of it."""
+
+    detail = (
+        "That key was not accepted: its counter went back, so that there may be a copy of it. Sign in in another way, "
+        "remove the key, and ask the operator if you do not know why."
+    )
+
+
 class CodeAlreadyUsed(ProofRefused):
     """A right code again; not counted as a failure."""
 
@@ -218,6 +238,27 @@ class NoSetupPending(Conflict):
 
     slug = "no-setup-pending"
     detail = "No set-up is waiting for a code. Start the set-up again."
+
+
+class AlreadyRegistered(Conflict):
+    """The key is registered, to this user or to another."""
+
+    slug = "already-registered"
+    detail = "This key is registered already. Use another one."
+
+
+class TooManyKeys(Conflict):
+    """The user has as many keys as the policy allows."""
+
+    slug = "too-many-keys"
+    detail = "No more keys can be registered. Remove one that you do not use any more."
+
+
+class LastFactor(Conflict):
+    """The last factor is not removed, but two-factor authentication disabled."""
+
+    slug = "last-factor"
+    detail = "This is your last second factor. Add another one first, or turn two-factor authentication off."
 
 
 class Unauthenticated(TwofoldError):

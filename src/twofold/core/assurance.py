@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from twofold.core.factors import Authenticator, Factor, aal_of
+from twofold.core.factors import Authenticator, aal_of
 
 ACR = {1: "urn:twofold:aal1", 2: "urn:twofold:aal2"}
 """The names of the authenticator assurance levels, for `acr` (RFC 9470, OpenID Connect Core)."""
@@ -15,6 +15,11 @@ METHODS: dict[Authenticator, tuple[str, ...]] = {
     Authenticator.TOTP: ("otp",),
     # RFC 8176 registers no value for a look-up secret.
     Authenticator.BACKUP_CODE: (),
+    # Whoever is present touched it; whether by a PIN or a finger it verified him, only the key knows.
+    Authenticator.HARDWARE_KEY: ("hwk", "user"),
+    Authenticator.SOFTWARE_KEY: ("swk", "user"),
+    Authenticator.VERIFIED_HARDWARE_KEY: ("hwk", "user"),
+    Authenticator.VERIFIED_SOFTWARE_KEY: ("swk", "user"),
 }
 """Authentication method references (RFC 8176) of what a person proves."""
 
@@ -64,9 +69,9 @@ def password_assurance(at: datetime) -> Assurance:
     return _assurance(at, Authenticator.PASSWORD)
 
 
-def second_factor_assurance(factor: Factor, at: datetime) -> Assurance:
-    """What the right password and *factor* prove together: AAL2 (NIST SP 800-63B-4, 2.2.1)."""
-    return _assurance(at, Authenticator.PASSWORD, Authenticator.of(factor))
+def second_factor_assurance(proved: Authenticator, at: datetime) -> Assurance:
+    """What the right password and a second factor prove together: AAL2 (NIST SP 800-63B-4, 2.2.1)."""
+    return _assurance(at, Authenticator.PASSWORD, proved)
 
 
 def _assurance(at: datetime, *proved: Authenticator) -> Assurance:

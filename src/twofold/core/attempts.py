@@ -28,6 +28,11 @@ def count_of(factor: Factor, policy: Policy) -> str:
     return ALL_FACTORS if policy.one_count else factor.value
 
 
+def counts(factor: Factor, policy: Policy) -> bool:
+    """Whether a failure of *factor* is counted: nobody guesses the answer of a key, so those only where all are."""
+    return policy.one_count or factor is not Factor.WEBAUTHN
+
+
 def waits(factor: Factor, policy: Policy) -> bool:
     """Whether a wait holds *factor* back: guessable codes only, or everything where there is one count."""
     return policy.one_count or factor is Factor.TOTP
@@ -66,7 +71,9 @@ class Attempts:
         return self.locked_until if policy.lasts(self.locked_until, policy.longest_wait, at) else None
 
     def failed(self, factor: Factor, at: datetime, policy: Policy) -> "Attempts":
-        """One more failure of *factor*: the count grows, and may set a wait."""
+        """One more failure of *factor*: the count grows where it is counted, and may set a wait."""
+        if not counts(factor, policy):
+            return self
         failures = self.failures_of(factor, policy) + 1
         counted = replace(self, failures={**self.failures, count_of(factor, policy): failures})
         wait = wait_after(failures, policy)

@@ -30,6 +30,7 @@ class Check(StrEnum):
     BACKUP_CODES = "backup_codes"
     SET_UPS = "set_ups"
     LAST_STEPS = "last_steps"
+    WEBAUTHN_KEYS = "webauthn_keys"
     SESSIONS = "sessions"
     END_ALL = "end_all"
     PASSWORD_LIMITS = "password_limits"  # noqa: S105 - the name of a check
@@ -221,10 +222,10 @@ def set_ups(expired: int, enrolled: int, impossible: Users, bare: Users) -> Find
         expired: Those that have expired.
         enrolled: How many users have finished one.
         impossible: Who has one that ends later than any can that was begun by now.
-        bare: Who has a second factor, and no authenticator app to prove it with.
+        bare: Who has a second factor, and neither an authenticator app nor a key to prove it with.
     """
     if bare.count:
-        found = f"a second factor is asked for, and no authenticator app is left, of {bare}"
+        found = f"a second factor is asked for, and no authenticator app or key is left, of {bare}"
         advice = (
             "Mostly a weak secret that was imported has signed in once. Let them set up anew in the session that it "
             "opened, or after a backup code; who has neither needs `twofold users reset`."
@@ -238,6 +239,24 @@ def set_ups(expired: int, enrolled: int, impossible: Users, bare: Users) -> Find
         return Finding(Check.SET_UPS, Light.GREEN, found)
     advice = "People begin and do not get through: try it with a phone. Mostly a clock is wrong, or the QR code is cut."
     return Finding(Check.SET_UPS, Light.AMBER, found, advice)
+
+
+def webauthn_keys(holders: int, stranded: Users) -> Finding:
+    """
+    Whether those who have WebAuthn keys can use them.
+
+    Args:
+        holders: How many users have keys.
+        stranded: Who has, where none are on offer.
+    """
+    if not stranded.count:
+        return Finding(Check.WEBAUTHN_KEYS, Light.GREEN, f"{counted(holders, 'user')} with keys, which can be used")
+    found = f"no keys are on offer, and some belong to {stranded}"
+    advice = (
+        "They cannot sign in with them. Write TwoFactorAuth(..., webauthn=RelyingParty(...)), with the origin as it "
+        "was; in the reference backend set PUBLIC_URL."
+    )
+    return Finding(Check.WEBAUTHN_KEYS, Light.RED, found, advice)
 
 
 def last_steps(beyond: Users, furthest: timedelta) -> Finding:

@@ -8,11 +8,21 @@ from datetime import datetime
 from twofold.core.attempts import Attempts
 from twofold.core.backup_codes import BackupCodes, TypedBackupCode, digest_of
 from twofold.core.events import SUCCESS, Event, EventKind
-from twofold.core.factors import Factor
+from twofold.core.factors import Authenticator, Factor
 from twofold.core.policy import Policy
 from twofold.core.sealing import Sealed, user_text
 from twofold.core.totp import TimeStep, TotpSecret, TypedCode, matching_steps, window_at
-from twofold.errors import ClockMovedBack, CodeAlreadyUsed, FactorDisabled, InvalidCode, Locked, ProofRefused
+from twofold.core.webauthn import Asserted, GivenCredential, WebAuthnKey, WebAuthnKeys
+from twofold.errors import (
+    ClockMovedBack,
+    CodeAlreadyUsed,
+    FactorDisabled,
+    InvalidCode,
+    InvalidKey,
+    KeyCopied,
+    Locked,
+    ProofRefused,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +36,8 @@ class Enrollment:
         pending_until: The moment at which that set-up expires.
         enabled: Whether any factor is active.
         backup_codes: The set of backup codes, sealed.
+        webauthn_keys: The WebAuthn keys, sealed: so that nobody puts another public key in a row (NIST SP 800-63B-4,
+            3.1.6.2); nothing where there is none.
         last_step: The newest time step ever accepted of the live secret.
         epoch: Grows with every change of factor or password; what was handed out before dies with it.
         end_sessions: The debt "end all sessions": the epoch in which it was incurred, 0 for none.
@@ -37,6 +49,7 @@ class Enrollment:
     pending_until: datetime | None = None
     enabled: bool = False
     backup_codes: Sealed | None = field(default=None, repr=False)
+    webauthn_keys: Sealed | None = field(default=None, repr=False)
     last_step: TimeStep = TimeStep(0)
     epoch: int = 0
     attempts: Attempts = field(default_factory=Attempts)
@@ -53,6 +66,15 @@ class Enrollment:
         """Whether a TOTP is on that was not switched off by the cap."""
         return self.enabled and self.totp_secret is not None and not self.attempts.capped(Factor.TOTP, policy)
 
+    def has_usable_keys(self, policy: Policy) -> bool:
+        """Whether there are WebAuthn keys that were not switched off by the cap."""
+        return self.enabled and self.webauthn_keys is not None and not self.attempts.capped(Factor.WEBAUTHN, policy)
+
+    @property
+    def has_factor(self) -> bool:
+        """Whether there is anything left to prove beside backup codes."""
+        return self.totp_secret is not None or self.webauthn_keys is not None
+
     def with_pending(self, secret: Sealed, until: datetime) -> "Enrollment":
         """A new set-up replaces a pending one; the live secret is untouched (G7)."""
         return replace(self, pending_secret=secret, pending_until=until)
@@ -66,6 +88,10 @@ class Enrollment:
             enabled_at=self.enabled_at or at,
             last_step=step,
         )
+
+    def with_keys(self, keys: Sealed | None, *, at: datetime) -> "Enrollment":
+        """A WebAuthn key was registered or removed; a change of factor."""
+        return replace(self.changed(), webauthn_keys=keys, enabled=True, enabled_at=self.enabled_at or at)
 
     def without_factors(self) -> "Enrollment":
         """Every factor is removed, with what was counted against it; a change of factor."""
@@ -111,8 +137,25 @@ class BackupCodeProof:
     factor = Factor.BACKUP_CODE
 
 
-Proof = TotpProof | BackupCodeProof
-Typed = TypedCode | TypedBackupCode
+@dataclass(frozen=True)
+class WebAuthnProof:
+    """
+    The answer of a WebAuthn key to a challenge of its own, and the record of the key.
+
+    Args:
+        key: Nothing where the user has no such key, or the challenge was none for this.
+        asserted: What the answer shows; nothing where it is not right.
+    """
+
+    keys: WebAuthnKeys
+    key: WebAuthnKey | None = None
+    asserted: Asserted | None = None
+    factor = Factor.WEBAUTHN
+
+
+Proof = TotpProof | BackupCodeProof | WebAuthnProof
+Typed = TypedCode | TypedBackupCode | GivenCredential
+"""What somebody gives to prove a factor, once it has the form of one."""
 
 
 @dataclass(frozen=True)
@@ -123,11 +166,14 @@ class Accepted:
     Args:
         step: The time step that was claimed, of a TOTP.
         backup_codes: The set without the burned code, to be sealed and stored, of a backup code.
+        keys: The keys with the state of the one that was used, to be sealed and stored, of a WebAuthn key.
     """
 
+    authenticator: Authenticator
     factor: Factor
     step: TimeStep | None = None
     backup_codes: BackupCodes | None = None
+    keys: WebAuthnKeys | None = None
 
 
 @dataclass(frozen=True)
@@ -189,6 +235,8 @@ def _judgement(enrollment: Enrollment, proof: Proof, verdict: Accepted | ProofRe
     kind, outcome = EventKind.CODE_ACCEPTED, SUCCESS
     if isinstance(verdict, ProofRefused):
         kind, outcome = EventKind.CODE_REFUSED, verdict.slug
+    if isinstance(verdict, KeyCopied):
+        kind = EventKind.SIGN_COUNT_REGRESSED
     return Judgement(enrollment, Event(enrollment.user_id, kind, at, outcome, proof.factor), verdict)
 
 
@@ -210,12 +258,14 @@ def _compared(enrollment: Enrollment, proof: Proof, at: datetime, policy: Policy
             return _compared_with_secret(enrollment, proof, at, policy)
         case BackupCodeProof():
             return _compared_with_backup_codes(enrollment, proof, at)
+        case WebAuthnProof():
+            return _compared_with_keys(proof, at)
 
 
 def _compared_with_pending(proof: SetUpProof, at: datetime, policy: Policy) -> Accepted | ProofRefused:
     """A new secret has no history: any step of the window confirms it, the newest where codes coincide."""
     steps = matching_steps(proof.secret, proof.code, window_at(at, proof.secret.period, policy.drift))
-    return Accepted(Factor.TOTP, max(steps)) if steps else InvalidCode()
+    return _totp_accepted(max(steps)) if steps else InvalidCode()
 
 
 def _compared_with_secret(
@@ -227,7 +277,7 @@ def _compared_with_secret(
         return InvalidCode()
     # The one guard of G1: a step is accepted only when it is newer than every step before it.
     if max(steps) > enrollment.last_step:
-        return Accepted(Factor.TOTP, max(steps))
+        return _totp_accepted(max(steps))
     return ClockMovedBack() if enrollment.last_step not in window else CodeAlreadyUsed()
 
 
@@ -240,4 +290,22 @@ def _compared_with_backup_codes(
     # The one guard of G5: a code with a moment of use is spent.
     if found.used_at is not None:
         return CodeAlreadyUsed()
-    return Accepted(Factor.BACKUP_CODE, backup_codes=proof.codes.burned(found, at))
+    burned = proof.codes.burned(found, at)
+    return Accepted(Authenticator.BACKUP_CODE, Factor.BACKUP_CODE, backup_codes=burned)
+
+
+def _totp_accepted(step: TimeStep) -> Accepted:
+    return Accepted(Authenticator.TOTP, Factor.TOTP, step)
+
+
+def _compared_with_keys(proof: WebAuthnProof, at: datetime) -> Accepted | ProofRefused:
+    """The steps of WebAuthn Level 3, 7.2, that need the record of the key; the others are done."""
+    key, asserted = proof.key, proof.asserted
+    # Whether a key may be copied to other devices never changes (6.1.3); a record of before would tell it wrong.
+    if key is None or asserted is None or asserted.backup_eligible != key.backup_eligible:
+        return InvalidKey()
+    # The one guard of G16 against a copied key.
+    if key.has_regressed(asserted.sign_count):
+        return KeyCopied()
+    proved = Authenticator.of_key(backup_eligible=key.backup_eligible, user_verified=asserted.user_verified)
+    return Accepted(proved, Factor.WEBAUTHN, keys=proof.keys.with_key(key.used(asserted, at)))

@@ -28,6 +28,9 @@ class EventKind(StrEnum):
     SIGNED_IN = "signed_in"
     STEPPED_UP = "stepped_up"
     SESSION_ENDED = "session_ended"
+    KEY_RENAMED = "key_renamed"
+    KEY_REMOVED = "key_removed"
+    SIGN_COUNT_REGRESSED = "sign_count_regressed"
     SECOND_FACTOR_RESET = "second_factor_reset"
     SECRET_IMPORTED = "secret_imported"  # noqa: S105 - the name of an event
     UNLOCKED = "unlocked"

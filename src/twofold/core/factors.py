@@ -8,6 +8,7 @@ class Factor(StrEnum):
 
     TOTP = "totp"
     BACKUP_CODE = "backup_code"
+    WEBAUTHN = "webauthn"
 
 
 class Authenticator(Enum):
@@ -16,15 +17,20 @@ class Authenticator(Enum):
     PASSWORD = auto()
     TOTP = auto()
     BACKUP_CODE = auto()
-    KEY = auto()
-    """A WebAuthn key that did not verify who touched it."""
-    VERIFIED_KEY = auto()
-    """A WebAuthn key that did: by a PIN or a finger, of which only the key knows."""
+    HARDWARE_KEY = auto()
+    """A WebAuthn key that never leaves its device, and did not verify who touched it."""
+    SOFTWARE_KEY = auto()
+    """A WebAuthn key that may be on several devices of its owner, and did not verify who touched it."""
+    VERIFIED_HARDWARE_KEY = auto()
+    VERIFIED_SOFTWARE_KEY = auto()
+    """Keys that did: by a PIN or a finger, of which only the key knows."""
 
     @classmethod
-    def of(cls, factor: Factor) -> "Authenticator":
-        """What somebody has proved who proved *factor*."""
-        return cls[factor.name]
+    def of_key(cls, *, backup_eligible: bool, user_verified: bool) -> "Authenticator":
+        """What somebody has proved who touched a WebAuthn key of this kind."""
+        if user_verified:
+            return cls.VERIFIED_SOFTWARE_KEY if backup_eligible else cls.VERIFIED_HARDWARE_KEY
+        return cls.SOFTWARE_KEY if backup_eligible else cls.HARDWARE_KEY
 
 
 class FactorType(Enum):
@@ -38,8 +44,10 @@ TYPES: dict[Authenticator, frozenset[FactorType]] = {
     Authenticator.PASSWORD: frozenset({FactorType.KNOWN}),
     Authenticator.TOTP: frozenset({FactorType.HAD}),
     Authenticator.BACKUP_CODE: frozenset({FactorType.HAD}),
-    Authenticator.KEY: frozenset({FactorType.HAD}),
-    Authenticator.VERIFIED_KEY: frozenset({FactorType.HAD, FactorType.KNOWN}),
+    Authenticator.HARDWARE_KEY: frozenset({FactorType.HAD}),
+    Authenticator.SOFTWARE_KEY: frozenset({FactorType.HAD}),
+    Authenticator.VERIFIED_HARDWARE_KEY: frozenset({FactorType.HAD, FactorType.KNOWN}),
+    Authenticator.VERIFIED_SOFTWARE_KEY: frozenset({FactorType.HAD, FactorType.KNOWN}),
 }
 """NIST SP 800-63B-4, 3.1: a password is known; look-up secret, OTP and single-factor key are had; 3.1.7 and B.3: a key
 that verified its user is both, and one that did not is had alone."""

@@ -16,6 +16,7 @@ class Kind(StrEnum):
     ADDRESS = "address"
     PENDING_SIGN_IN = "pending_sign_in"
     SESSION = "session"
+    CHALLENGE = "challenge"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ def overdue_before(at: datetime, policy: Policy) -> dict[Kind, datetime]:
         # A sign-in that another host has just begun, by a clock that is behind ours, is not expired to it.
         Kind.PENDING_SIGN_IN: at - CLOCK_GRACE,
         Kind.SESSION: at - policy.assurance_kept,
+        Kind.CHALLENGE: at - CLOCK_GRACE,
     }
 
 

@@ -32,6 +32,9 @@ STRANGERS_IPV6_NETWORK = 48
 REFUSED_A_MINUTE = 5
 """Refusals of one kind at the routes of administration that a process stores of one user each minute."""
 
+KEY_NAME_CHARACTERS = 64
+"""Characters of what somebody calls a key: "Blue YubiKey, at home"."""
+
 REASON_CHARACTERS = 255
 """Characters of the reason that an admin gives: a sentence or two, and the number of a ticket."""
 
@@ -99,6 +102,9 @@ class Policy:
         cap: Failures in a row after which a factor is dead until enrolled anew (NIST SP 800-63B-4, 3.2.2: at most 100).
         one_count: One count and one wait for all factors of a user (PCI DSS 4.0.1, 8.3.4 locks the user id).
         backup_codes: Backup codes in a set.
+        webauthn_keys: WebAuthn keys of one user.
+        challenge_life: How long a challenge waits for a key's answer (WebAuthn Level 3, 15.1: 5 to 10 minutes).
+        challenges: Challenges side by side of one session or pending sign-in; the oldest goes first.
         sign_in_life: How long a pending sign-in waits for the second factor.
         pending_sign_ins: Pending sign-ins of one user side by side; the oldest goes first.
         max_age: How old a second factor may be to count as fresh.
@@ -129,6 +135,9 @@ class Policy:
     cap: int = 100
     one_count: bool = False
     backup_codes: int = 10
+    webauthn_keys: int = 10
+    challenge_life: timedelta = timedelta(minutes=5)
+    challenges: int = 5
     sign_in_life: timedelta = timedelta(minutes=5)
     pending_sign_ins: int = 50
     max_age: timedelta = timedelta(seconds=300)
@@ -219,6 +228,9 @@ BOUNDS: dict[str, Bounds] = {
     "longest_wait": Bounds(_A_SECOND, _A_DAY, "a wait is no lock for ever"),
     "cap": Bounds(1, 100, "NIST SP 800-63B-4, 3.2.2: at most 100 failures in a row"),
     "backup_codes": Bounds(1, 100, "each costs 24 characters of a page, and a comparison"),
+    "webauthn_keys": Bounds(2, 15, "NIST SP 800-63B-4, 4.1.2.1: several; with the longest ids they fit one column"),
+    "challenge_life": Bounds(_A_SECOND, timedelta(minutes=10), "WebAuthn Level 3, 15.1"),
+    "challenges": Bounds(1, 100, "rows of one session"),
     "sign_in_life": Bounds(_A_SECOND, timedelta(minutes=10), "what a right password opens is not left lying about"),
     "pending_sign_ins": Bounds(1, 1000, "rows of one user"),
     "max_age": Bounds(_A_SECOND, _A_DAY, "a second factor is fresh for a while"),
@@ -271,11 +283,6 @@ def checked_policy(policy: Policy) -> Policy:
     bounds = [*BOUNDS.items(), *PROFILE_BOUNDS.get(policy.name, {}).items()]
     faults = [fault for name, bound in bounds if (fault := bound.fault_of(policy, name))]
     faults += [fault for holds, fault in _contradictions(policy) if not holds]
-    if policy.phishing_resistant:
-        faults.append(
-            "this profile needs a phishing-resistant factor on offer, which this version does not have; "
-            f"take {RECOMMENDED.name} or {PCI_DSS.name}"
-        )
     if faults:
         raise ConfigurationError(f"policy: {'; '.join(faults)}.")
     return policy

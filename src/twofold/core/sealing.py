@@ -46,10 +46,11 @@ class Purpose(StrEnum):
     TOTP_SECRET = "totp_secret"  # noqa: S105 - the name of a column
     TOTP_PENDING_SECRET = "totp_pending_secret"  # noqa: S105 - the name of a column
     BACKUP_CODES = "twofa_backup_codes"
+    WEBAUTHN_KEYS = "twofa_webauthn_keys"
     SAMPLE = "sample"
 
 
-SEALED = (Purpose.TOTP_SECRET, Purpose.TOTP_PENDING_SECRET, Purpose.BACKUP_CODES)
+SEALED = (Purpose.TOTP_SECRET, Purpose.TOTP_PENDING_SECRET, Purpose.BACKUP_CODES, Purpose.WEBAUTHN_KEYS)
 """What of an enrollment is sealed; each purpose is the name of its column."""
 
 FERNET, UNSEALED = "fernet", "unsealed"

@@ -10,6 +10,7 @@ from twofold.core.enrollment import Enrollment
 from twofold.core.policy import FEW_BACKUP_CODES, USERS_SHOWN, Policy
 from twofold.core.sealing import FERNET, KeyRing, Purpose, Sealed, key_id_of, reading, user_text
 from twofold.core.totp import TotpSecret, time_step_at
+from twofold.core.webauthn import WebAuthnKeys
 from twofold.errors import CannotOpen
 
 
@@ -54,8 +55,9 @@ class Survey:
         enrolled: Users with a second factor.
         opened: Values that opened.
         closed: Whose values do not, for another reason than a missing key.
-        few: Who has hardly any backup codes left, beside an authenticator app.
-        bare: Who has a second factor, and no authenticator app to prove it with.
+        few: Who has hardly any backup codes left, beside another factor.
+        bare: Who has a second factor, and neither an authenticator app nor a key to prove it with.
+        holders: Who has WebAuthn keys.
         expired: Set-ups that have expired.
         impossible: Who has a set-up that ends later than it can.
         beyond: Whose last accepted code is from the future.
@@ -71,6 +73,7 @@ class Survey:
     closed: Tally = field(default_factory=Tally)
     few: Tally = field(default_factory=Tally)
     bare: Tally = field(default_factory=Tally)
+    holders: Tally = field(default_factory=Tally)
     impossible: Tally = field(default_factory=Tally)
     beyond: Tally = field(default_factory=Tally)
 
@@ -81,18 +84,21 @@ class Survey:
             return
         one = found.enrollment
         self.enrolled += one.enabled
-        has_app = one.enabled and one.totp_secret is not None
-        if one.enabled and not has_app:
+        has_factor = one.enabled and one.has_factor
+        if one.enabled and not has_factor:
             self.bare.add(one.user_id)
+        if one.webauthn_keys is not None:
+            self.holders.add(one.user_id)
         self._look_at_set_up(one, at)
         try:
             secret = self._secret(one)
             self._opened(one.pending_secret, Purpose.TOTP_PENDING_SECRET, one)
+            self._look_at_keys(one)
             left = self._backup_codes_left(one)
         except CannotOpen:
             self.closed.add(one.user_id)
             return
-        if has_app and left is not None and left <= FEW_BACKUP_CODES:
+        if has_factor and left is not None and left <= FEW_BACKUP_CODES:
             self.few.add(one.user_id)
         if one.enabled and secret is not None:
             self._look_at_last_step(one, secret.period, at)
@@ -117,6 +123,12 @@ class Survey:
         opened = self._opened(one.totp_secret, Purpose.TOTP_SECRET, one)
         with reading(Purpose.TOTP_SECRET):
             return None if opened is None else TotpSecret.from_bytes(opened, from_elsewhere=True)
+
+    def _look_at_keys(self, one: Enrollment) -> None:
+        opened = self._opened(one.webauthn_keys, Purpose.WEBAUTHN_KEYS, one)
+        with reading(Purpose.WEBAUTHN_KEYS):
+            if opened is not None:
+                WebAuthnKeys.from_bytes(opened)
 
     def _backup_codes_left(self, one: Enrollment) -> int | None:
         """How many are left; nothing where that cannot be known, for want of the key."""

@@ -34,6 +34,7 @@ class Adoption:
         users: All of them.
         enabled: Those with a second factor.
         totp: Those with an authenticator app.
+        webauthn: Those with WebAuthn keys.
         pending: Those whose set-up waits for its first code.
         locked: Those whose typed codes wait.
         without_factor: Those who are enabled and have no factor left to prove.
@@ -42,6 +43,7 @@ class Adoption:
     users: int
     enabled: int
     totp: int
+    webauthn: int
     pending: int
     locked: int
     without_factor: int
