@@ -42,6 +42,7 @@ class Settings:
 
     Args:
         encryption_key: The entries of `ENCRYPTION_KEY`; empty where it is missing.
+        public_url: The origin of the pages that people use; empty where it is missing. Keys are bound to its host.
         database_url: With a driver that understands an event loop; empty where it is missing.
         workers: Processes that serve.
         redis_url: Where the workers count wrong passwords together; empty where it is missing.
@@ -55,6 +56,7 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 8000
+    public_url: str = ""
     database_url: str = field(default="", repr=False)
     workers: int = 1
     encryption_key: tuple[str, ...] = field(default=(), repr=False)
@@ -86,9 +88,11 @@ class Settings:
         given = os.environ if environment is None else environment
         reader = _Reader({name: value.strip() for name, value in given.items()})
         production = reader.choice("APP_ENV", {"production": True, "development": False}, "development")
+        port = reader.number("PORT", 8000, 65_535)
         settings = cls(
             host=reader.host("HOST"),
-            port=reader.number("PORT", 8000, 65_535),
+            port=port,
+            public_url=reader.origin("PUBLIC_URL", "" if production else f"http://localhost:{port}"),
             database_url=reader.database_url("DATABASE_URL"),
             workers=reader.number("WEB_CONCURRENCY", 1, MOST_WORKERS),
             encryption_key=reader.keys("ENCRYPTION_KEY"),
@@ -251,6 +255,12 @@ class _Reader:
         if any(not re.fullmatch(r"https?://[^\s/?#@*]+", origin) for origin in origins):
             self._fault(name, "write https://host[:port], several with commas; * is not possible with credentials")
         return origins
+
+    def origin(self, name: str, default: str) -> str:
+        value = self.text(name, default).rstrip("/").lower()
+        if value and not re.fullmatch(r"https?://[^\s/?#@*:]+(:[0-9]{1,5})?", value):
+            self._fault(name, "write https://host[:port], the origin of the pages that people use")
+        return value
 
     def redis_url(self, name: str) -> str:
         value = self.text(name, "")

@@ -14,8 +14,9 @@ from twofold.core.events import SUCCESS, Event, EventKind
 from twofold.core.factors import Factor
 from twofold.core.policy import Policy
 from twofold.core.sealing import KeyRing, Purpose, Sealed, reading, user_text
+from twofold.core.webauthn import WebAuthnKeys
 from twofold.errors import CannotOpen, TwofoldError
-from twofold.service.ports import Clock, EventSink, Transaction, Transactions, UserId
+from twofold.service.ports import Ceremonies, Clock, EventSink, Transaction, Transactions, UserId
 
 T = TypeVar("T")
 logger = logging.getLogger("twofold")
@@ -37,6 +38,7 @@ class Context:
     The parts that every use case is given.
 
     Args:
+        ceremonies: Those of WebAuthn; nothing where no keys are on offer.
         client_address: The address that the request came from, for the events.
     """
 
@@ -45,6 +47,7 @@ class Context:
     store: Transactions
     policy: Policy
     clock: Clock
+    ceremonies: Ceremonies | None
     on_event: EventSink | None
     client_address: str | None
 
@@ -179,12 +182,40 @@ class Scope:
         """A set of backup codes as it is stored."""
         return self.context.keys.seal(codes.to_bytes(), Purpose.BACKUP_CODES, user_id)
 
+    def webauthn_keys(self, enrollment: Enrollment) -> WebAuthnKeys | None:
+        """
+        The user's WebAuthn keys; nothing where there are none.
+
+        Raises:
+            CannotOpen: The stored value does not open.
+        """
+        if enrollment.webauthn_keys is None:
+            return None
+        opened = self.context.keys.open_sealed(enrollment.webauthn_keys, Purpose.WEBAUTHN_KEYS, enrollment.user_id)
+        with reading(Purpose.WEBAUTHN_KEYS):
+            return WebAuthnKeys.from_bytes(opened)
+
+    def sealed_webauthn_keys(self, keys: WebAuthnKeys, user_id: UserId) -> Sealed | None:
+        """WebAuthn keys as they are stored; nothing where there are none."""
+        return self.context.keys.seal(keys.to_bytes(), Purpose.WEBAUTHN_KEYS, user_id) if keys.keys else None
+
+    def save(self, before: Enrollment, after: Enrollment) -> None:
+        """Store the enrollment of the user whose row is held, and let go what dies with the change."""
+        if after != before:
+            self.tx.save(after)
+        if after.epoch != before.epoch:
+            self.tx.drop_handed_out(after.user_id)
+        if before.webauthn_keys is not None and after.webauthn_keys is None:
+            self.tx.drop_credentials(after.user_id)
+
     def methods(self, enrollment: Enrollment) -> tuple[str, ...]:
         """The names of the factors that this user can sign in with, those that wait included."""
         policy = self.context.policy
         methods = [Factor.TOTP] if enrollment.has_usable_totp(policy) else []
         if enrollment.enabled and not enrollment.attempts.capped(Factor.BACKUP_CODE, policy):
             methods += [Factor.BACKUP_CODE] if self.backup_codes(enrollment).remaining else []
+        if self.context.ceremonies is not None and enrollment.has_usable_keys(policy):
+            methods += [Factor.WEBAUTHN]
         return tuple(method.value for method in methods)
 
     def locked_until(self, enrollment: Enrollment) -> datetime | None:

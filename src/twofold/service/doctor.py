@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from twofold.core import diagnosis
-from twofold.core.diagnosis import Check, Finding, Light, not_looked_at
+from twofold.core.diagnosis import Check, Finding, Light, Users, not_looked_at
 from twofold.core.policy import ENROLLMENTS_AT_ONCE
 from twofold.core.survey import FoundEnrollment, Survey
 from twofold.errors import ConfigurationError
@@ -15,7 +15,10 @@ from twofold.service.ports import Transaction, UserId
 Told = Callable[[int], None]
 """Is told how many enrollments have been looked at."""
 
-IN_THE_ROWS = (Check.ROWS_PER_KEY, Check.SEALED_VALUES, Check.BACKUP_CODES, Check.SET_UPS, Check.LAST_STEPS)
+IN_THE_ROWS = (
+    *(Check.ROWS_PER_KEY, Check.SEALED_VALUES, Check.BACKUP_CODES, Check.SET_UPS, Check.LAST_STEPS),
+    Check.WEBAUTHN_KEYS,
+)
 """What is found by looking at every enrollment."""
 
 
@@ -71,6 +74,9 @@ class DoctorCases:
             diagnosis.backup_codes(survey.few.users),
             diagnosis.set_ups(survey.expired, survey.enrolled, survey.impossible.users, survey.bare.users),
             diagnosis.last_steps(survey.beyond.users, survey.furthest),
+            diagnosis.webauthn_keys(
+                survey.holders.count, survey.holders.users if self.context.ceremonies is None else Users()
+            ),
         ]
 
     def _batches(self) -> Iterator[Sequence[FoundEnrollment]]:

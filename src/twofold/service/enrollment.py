@@ -8,7 +8,7 @@ from twofold.core.events import EventKind
 from twofold.errors import NotSignedIn
 from twofold.service.context import Context, Scope, logger
 from twofold.service.ports import Transaction, UserId
-from twofold.service.proofs import decide, proof_of
+from twofold.service.proofs import decide, proof_of, proving
 from twofold.service.sessions import Proved
 
 
@@ -52,9 +52,12 @@ class EnrollmentCases:
 
         return self.context.read(work)
 
-    def disable(self, user_id: UserId, typed: Typed) -> Proved:
+    def disable(self, user_id: UserId, typed: Typed, *, session_id: str | None = None) -> Proved:
         """
         Remove every factor after a proof of one; all sessions are to end (G8).
+
+        Args:
+            session_id: The host's name of the session that asks; a key proves something only in one.
 
         Raises:
             UnknownUser: There is no such user.
@@ -67,7 +70,7 @@ class EnrollmentCases:
 
         def work(scope: Scope) -> Judgement:
             enrollment = scope.lock(user_id)
-            proof = proof_of(scope, enrollment, typed)
+            proof = proof_of(scope, enrollment, typed, proving(session_id))
             return decide(scope, enrollment, proof, done=EventKind.SECOND_FACTOR_DISABLED, change=change)
 
         return Proved.by(self.context.transact(work))

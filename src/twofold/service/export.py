@@ -10,6 +10,7 @@ from twofold.core.enrollment import Enrollment
 from twofold.core.factors import Factor
 from twofold.core.policy import EVENTS_AT_ONCE
 from twofold.core.sign_in import PendingSignIn
+from twofold.core.webauthn import Challenge
 from twofold.errors import CannotOpen
 from twofold.service.context import Context, Scope, token_hash
 from twofold.service.events import EventPage, page_of
@@ -25,12 +26,17 @@ class KeptFactor:
 
     Args:
         switched_off: Whether too many failures have switched it off.
+        name, transports, backed_up, user_verified: What is kept of a WebAuthn key beside its public key.
     """
 
     factor: str
     enabled_at: datetime | None
     last_used_at: datetime | None
     switched_off: bool
+    name: str | None = None
+    transports: tuple[str, ...] = ()
+    backed_up: bool | None = None
+    user_verified: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,7 @@ class Export:
         set_up_until: Until when a set-up waits, or waited, for its first code.
         failures: Failures in a row, by what is counted together.
         locked_until: The end of the last wait.
+        challenges: When each challenge expires that waits for a key.
         unreadable: The names of those parts that cannot be read; they are empty.
         events: The newest events; the others come with its cursor.
     """
@@ -75,6 +82,7 @@ class Export:
     locked_until: datetime | None
     sessions: tuple[KeptSession, ...]
     pending_sign_ins: tuple[datetime, ...]
+    challenges: tuple[datetime, ...]
     unreadable: tuple[str, ...]
     events: EventPage
 
@@ -156,6 +164,7 @@ def _export_of(scope: Scope, reading: _Reading, enrollment: Enrollment, asking: 
     proved: Sequence[ProvedSession] = reading.part("sessions", lambda: tx.sessions(user_id), ())
     pending: Sequence[PendingSignIn] = reading.part("pending_sign_ins", lambda: tx.pending_sign_ins(user_id), ())
     factors = _factors_of(scope, reading, enrollment)
+    challenges: Sequence[Challenge] = reading.part("challenges", lambda: tx.challenges(user_id), ())
     return Export(
         exported_at=scope.at,
         account=tx.account(user_id),
@@ -167,17 +176,40 @@ def _export_of(scope: Scope, reading: _Reading, enrollment: Enrollment, asking: 
         locked_until=enrollment.attempts.locked_until,
         sessions=tuple(KeptSession(session.session_hash == asking, session.assurance) for session in proved),
         pending_sign_ins=tuple(one.expires_at for one in pending),
+        challenges=tuple(one.expires_at for one in challenges),
         unreadable=tuple(reading.faults),
         events=page_of(scope, user_id, None, EVENTS_AT_ONCE),
     )
 
 
 def _factors_of(scope: Scope, reading: _Reading, enrollment: Enrollment) -> tuple[KeptFactor, ...]:
+    return (*_apps_of(scope, reading, enrollment), *_keys_of(scope, reading, enrollment))
+
+
+def _apps_of(scope: Scope, reading: _Reading, enrollment: Enrollment) -> tuple[KeptFactor, ...]:
     if enrollment.totp_secret is None:
         return ()
     switched_off = enrollment.attempts.capped(Factor.TOTP, scope.context.policy)
     last_used_at = reading.part("last_used_at", lambda: scope.tx.last_accepted(enrollment.user_id, Factor.TOTP), None)
     return (KeptFactor(Factor.TOTP.value, enrollment.enabled_at, last_used_at, switched_off),)
+
+
+def _keys_of(scope: Scope, reading: _Reading, enrollment: Enrollment) -> tuple[KeptFactor, ...]:
+    keys = reading.part("webauthn_keys", lambda: scope.webauthn_keys(enrollment), None)
+    switched_off = enrollment.attempts.capped(Factor.WEBAUTHN, scope.context.policy)
+    return tuple(
+        KeptFactor(
+            Factor.WEBAUTHN.value,
+            key.created_at,
+            key.last_used_at,
+            switched_off,
+            key.name,
+            key.transports,
+            key.backed_up,
+            key.user_verified,
+        )
+        for key in (keys.keys if keys else ())
+    )
 
 
 def _backup_codes_of(scope: Scope, enrollment: Enrollment) -> KeptBackupCodes | None:

@@ -23,6 +23,7 @@ class Maintained:
         addresses: How many events have lost their client address.
         pending_sign_ins: How many were deleted, long after they had expired.
         sessions: How many sessions were deleted whose last proof is too old to count for anything.
+        challenges: How many were deleted, long after they had expired.
     """
 
     at: datetime
@@ -30,6 +31,7 @@ class Maintained:
     addresses: int
     pending_sign_ins: int
     sessions: int
+    challenges: int
 
 
 @dataclass(frozen=True)

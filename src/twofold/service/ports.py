@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from twofold.core.assurance import ProvedSession
 from twofold.core.enrollment import Enrollment
@@ -14,6 +14,7 @@ from twofold.core.sealing import Purpose
 from twofold.core.sign_in import PendingSignIn
 from twofold.core.survey import FoundEnrollment
 from twofold.core.users import Adoption, ListedUser
+from twofold.core.webauthn import Asserted, Attested, Challenge, GivenCredential, WebAuthnKey, WebAuthnKeys
 
 T = TypeVar("T")
 UserId = Hashable
@@ -28,6 +29,38 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """The present moment, timezone-aware."""
+
+
+class Ceremonies(Protocol):
+    """
+    The two ceremonies of WebAuthn Level 3, for one relying party; everything in them that needs no record of ours.
+
+    What goes out and comes in is JSON (5.1.9, 5.1.10); a challenge is given in, and is the one that was handed out.
+    """
+
+    def creation_options(
+        self, *, challenge: bytes, user_handle: bytes, account: str, issuer: str, keys: Sequence[WebAuthnKey]
+    ) -> Mapping[str, Any]:
+        """`PublicKeyCredentialCreationOptionsJSON`; the *keys* of the user are not to be registered again."""
+
+    def request_options(self, *, challenge: bytes, keys: Sequence[WebAuthnKey]) -> Mapping[str, Any]:
+        """`PublicKeyCredentialRequestOptionsJSON`, for any of the user's *keys*."""
+
+    def attested(self, given: GivenCredential) -> Attested:
+        """
+        What a registration shows (7.1).
+
+        Raises:
+            InvalidKey: A step of it fails.
+        """
+
+    def asserted(self, given: GivenCredential, key: WebAuthnKey, keys: WebAuthnKeys) -> Asserted:
+        """
+        What an answer of *key* shows (7.2); its signature counter is not looked at.
+
+        Raises:
+            InvalidKey: A step of it fails.
+        """
 
 
 class Transaction(Protocol):
@@ -102,7 +135,25 @@ class Transaction(Protocol):
         """Delete what one session of this user has proved."""
 
     def drop_handed_out(self, user_id: UserId) -> None:
-        """Delete all pending sign-ins and proved sessions of this user."""
+        """Delete all pending sign-ins, proved sessions and challenges of this user."""
+
+    def add_challenge(self, challenge: Challenge, *, at: datetime, keep: int) -> None:
+        """Store a challenge; of this user's, the expired go, and the oldest beyond *keep* of the same binding."""
+
+    def challenges(self, user_id: UserId) -> Sequence[Challenge]:
+        """All challenges of this user, dead or alive; the one that lives longest first."""
+
+    def take_challenge(self, challenge_hash: str) -> Challenge | None:
+        """Delete the challenge of this hash, dead or alive, and say what it was for."""
+
+    def add_credential(self, credential_hash: str, user_id: UserId) -> bool:
+        """Note that this user has registered this credential id; whether nobody else had."""
+
+    def drop_credential(self, credential_hash: str) -> None:
+        """Nobody has registered this credential id any more."""
+
+    def drop_credentials(self, user_id: UserId) -> None:
+        """This user has registered none any more."""
 
     def pay_debt(self, user_id: UserId, debt: int) -> bool:
         """Compare and swap: clear the debt "end all sessions" if it still is *debt*. Whether it was."""
@@ -115,8 +166,8 @@ class Transaction(Protocol):
         Find things that are overdue, in the order of their keys, and hold nothing.
 
         Args:
-            before: The moment before which they were recorded (events and addresses), expired (pending sign-ins) or
-                were last proved (sessions).
+            before: The moment before which they were recorded (events and addresses), expired (pending sign-ins and
+                challenges) or were last proved (sessions).
             after: Only those behind this key.
         """
 

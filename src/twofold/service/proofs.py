@@ -13,13 +13,15 @@ from twofold.core.enrollment import (
     SetUpProof,
     TotpProof,
     Typed,
+    WebAuthnProof,
     judge,
 )
 from twofold.core.events import EventKind
 from twofold.core.sealing import Purpose, Sealed, reading
 from twofold.core.totp import TotpSecret, TypedCode, time_step_at
-from twofold.errors import ClockMovedBack, InvalidCode, Locked, NoSetupPending, NotEnabled
-from twofold.service.context import Scope, logger, named
+from twofold.core.webauthn import Binding, ChallengePurpose, GivenCredential, WebAuthnKeys, hash_of
+from twofold.errors import ClockMovedBack, InvalidCode, InvalidKey, KeyCopied, Locked, NoSetupPending, NotEnabled
+from twofold.service.context import Scope, logger, named, token_hash
 
 Change = Callable[[Enrollment, Accepted], Enrollment]
 """What an accepted proof does to the enrollment, beyond having been accepted."""
@@ -30,9 +32,17 @@ def unchanged(enrollment: Enrollment, _: Accepted) -> Enrollment:
     return enrollment
 
 
-def proof_of(scope: Scope, enrollment: Enrollment, typed: Typed) -> Proof:
+def proving(session_id: str | None) -> Binding | None:
+    """What the challenge of a key is for that proves something in a signed-in session; nothing outside of one."""
+    return None if session_id is None else Binding(ChallengePurpose.PROVE, token_hash(session_id))
+
+
+def proof_of(scope: Scope, enrollment: Enrollment, typed: Typed, binding: Binding | None = None) -> Proof:
     """
-    What was typed, beside what it is measured against.
+    What was given, beside what it is measured against.
+
+    Args:
+        binding: For what the challenge of a WebAuthn key must have been handed out; without it no key proves anything.
 
     Raises:
         NotEnabled: The user has no second factor.
@@ -41,11 +51,40 @@ def proof_of(scope: Scope, enrollment: Enrollment, typed: Typed) -> Proof:
     """
     if not enrollment.enabled:
         raise NotEnabled
+    if isinstance(typed, GivenCredential):
+        return _answer_of(scope, enrollment, typed, binding)
     if isinstance(typed, TypedBackupCode):
         return BackupCodeProof(typed, scope.backup_codes(enrollment))
     if enrollment.totp_secret is None:
         raise InvalidCode
     return TotpProof(typed, open_secret(scope, enrollment, enrollment.totp_secret, Purpose.TOTP_SECRET))
+
+
+def _answer_of(scope: Scope, enrollment: Enrollment, given: GivenCredential, binding: Binding | None) -> WebAuthnProof:
+    """
+    The answer of a WebAuthn key, as far as it is right; its challenge is used up, whatever comes of it.
+
+    Raises:
+        CannotOpen: The stored value does not open.
+    """
+    # Who has none is refused as who has others: by a proof that is judged, so that it is counted where all is.
+    keys, ceremonies = scope.webauthn_keys(enrollment) or WebAuthnKeys(b""), scope.context.ceremonies
+    key = keys.of_credential(given.credential_id)
+    if not is_answered(scope, enrollment, given, binding) or key is None or ceremonies is None:
+        return WebAuthnProof(keys)
+    try:
+        return WebAuthnProof(keys, key, ceremonies.asserted(given, key, keys))
+    except InvalidKey:
+        return WebAuthnProof(keys, key)
+
+
+def is_answered(scope: Scope, enrollment: Enrollment, given: GivenCredential, binding: Binding | None) -> bool:
+    """Use up the challenge that *given* says it answers; whether it was handed out for *binding*, and lives."""
+    # The one guard of G16 against an answer that comes again: whoever reads the challenge deletes it.
+    challenge = scope.tx.take_challenge(hash_of(given.challenge))
+    if challenge is None or binding is None:
+        return False
+    return challenge.is_for(binding, enrollment.user_id, enrollment.epoch, scope.at, scope.context.policy)
 
 
 def set_up_proof_of(scope: Scope, enrollment: Enrollment, typed: TypedCode) -> SetUpProof:
@@ -91,18 +130,19 @@ def decide(
     if isinstance(verdict, Accepted):
         if verdict.backup_codes is not None:
             judged = replace(judged, backup_codes=scope.sealed_backup_codes(verdict.backup_codes, judged.user_id))
+        if verdict.keys is not None:
+            judged = replace(judged, webauthn_keys=scope.sealed_webauthn_keys(verdict.keys, judged.user_id))
         judged = change(judged, verdict)
         scope.record(done, factor=verdict.factor)
     else:
         scope.record(judgement.event.kind, judgement.event.outcome, judgement.event.factor)
     if isinstance(verdict, ClockMovedBack):
         _tell_the_operator(scope, enrollment, proof)
+    if isinstance(verdict, KeyCopied):
+        _tell_of_a_copy(enrollment)
     if isinstance(verdict, Locked):
         verdict.methods = scope.open_methods(judged)
-    if judged != enrollment:
-        scope.tx.save(judged)
-    if judged.epoch != enrollment.epoch:
-        scope.tx.drop_handed_out(judged.user_id)
+    scope.save(enrollment, judged)
     return replace(judgement, enrollment=judged)
 
 
@@ -116,4 +156,13 @@ def _tell_the_operator(scope: Scope, enrollment: Enrollment, proof: Proof) -> No
         "a backup code and sets up the app again.",
         named(enrollment.user_id),
         (enrollment.last_step - time_step_at(scope.at, period)) * period,
+    )
+
+
+def _tell_of_a_copy(enrollment: Enrollment) -> None:
+    """Somebody has copied a key, or a key counts wrong: its owner cannot know which."""
+    logger.warning(
+        "The signature counter of a key of user %s went back: there may be two of it (WebAuthn Level 3, 6.1.1). The "
+        "answer was refused. Let the user remove that key.",
+        named(enrollment.user_id),
     )

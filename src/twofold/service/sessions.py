@@ -7,6 +7,7 @@ from typing import Self
 from twofold.core.assurance import Assurance, ProvedSession, password_assurance, second_factor_assurance
 from twofold.core.enrollment import Enrollment, Judgement
 from twofold.core.events import EventKind
+from twofold.core.factors import Authenticator
 from twofold.errors import SignInTokenDead, StepUpRequired
 from twofold.service.context import Context, Scope, token_hash
 from twofold.service.ports import UserId
@@ -40,11 +41,16 @@ class Proved:
         accepted, after = judgement.outcome(), judgement.enrollment
         return cls(
             user_id=after.user_id,
-            assurance=second_factor_assurance(accepted.factor, judgement.event.moment),
+            assurance=second_factor_assurance(accepted.authenticator, judgement.event.moment),
             epoch=after.epoch,
             debt=after.end_sessions,
             backup_codes_remaining=accepted.backup_codes.remaining if accepted.backup_codes else None,
         )
+
+    @classmethod
+    def by_key(cls, enrollment: Enrollment, proved: Authenticator, at: datetime) -> Self:
+        """What a key that was just registered proves beside the password."""
+        return cls(enrollment.user_id, second_factor_assurance(proved, at), enrollment.epoch, enrollment.end_sessions)
 
     @classmethod
     def by_password(cls, enrollment: Enrollment, at: datetime) -> Self:
@@ -105,7 +111,7 @@ def require_fresh_to_set_up(scope: Scope, enrollment: Enrollment, session_id: st
     try:
         return require_fresh(scope, enrollment, session_id)
     except StepUpRequired as stale:
-        if enrollment.totp_secret is not None or stale.methods:
+        if enrollment.has_factor or stale.methods:
             raise
         return require_fresh(scope, enrollment, session_id, scope.context.policy.session_life)
 

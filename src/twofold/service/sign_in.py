@@ -8,6 +8,7 @@ from twofold.core.enrollment import Enrollment, Judgement, Typed
 from twofold.core.events import EventKind
 from twofold.core.sign_in import PendingSignIn, SignInState
 from twofold.core.totp import typed_code
+from twofold.core.webauthn import Binding, ChallengePurpose
 from twofold.errors import Locked, SignInFailed, SignInTokenDead, UnknownUser
 from twofold.service.context import Context, Scope, token_hash
 from twofold.service.ports import UserId
@@ -139,28 +140,43 @@ class SignIn:
         handle = token_hash(sign_in_token)
 
         def work(scope: Scope) -> Judgement:
-            found = scope.tx.pending_sign_in(handle)
-            if found is None:
-                raise SignInTokenDead
-            try:
-                enrollment = scope.lock(found.user_id)
-            except UnknownUser:
-                # The user is gone, on a database that was not asked to keep foreign keys.
-                raise SignInTokenDead from None
-            # Read again under the lock: the first reading only told whose row to lock.
-            pending = scope.tx.pending_sign_in(handle)
-            if pending is None:
-                raise SignInTokenDead
-            if pending.state_at(scope.at, enrollment, self.context.policy) is not SignInState.PENDING:
-                raise SignInTokenDead
-            if not enrollment.enabled:
-                raise SignInTokenDead
-            judgement = decide(scope, enrollment, proof_of(scope, enrollment, typed), done=EventKind.SIGNED_IN)
+            pending, enrollment = held_sign_in(scope, handle)
+            proof = proof_of(scope, enrollment, typed, Binding(ChallengePurpose.SIGN_IN, handle))
+            judgement = decide(scope, enrollment, proof, done=EventKind.SIGNED_IN)
             if pending.state_after(judgement.event.outcome) is not SignInState.PENDING:
                 scope.tx.drop_pending_sign_in(handle)
             return judgement
 
         return Proved.by(self.context.transact(work))
+
+
+def held_sign_in(scope: Scope, handle: str) -> tuple[PendingSignIn, Enrollment]:
+    """
+    A sign-in that waits for its second factor, and the enrollment of its user, held.
+
+    Args:
+        handle: The hash of its token.
+
+    Raises:
+        SignInTokenDead: It is unknown, expired, used, or outlived by a change.
+    """
+    found = scope.tx.pending_sign_in(handle)
+    if found is None:
+        raise SignInTokenDead
+    try:
+        enrollment = scope.lock(found.user_id)
+    except UnknownUser:
+        # The user is gone, on a database that was not asked to keep foreign keys.
+        raise SignInTokenDead from None
+    # Read again under the lock: the first reading only told whose row to lock.
+    pending = scope.tx.pending_sign_in(handle)
+    if pending is None:
+        raise SignInTokenDead
+    if pending.state_at(scope.at, enrollment, scope.context.policy) is not SignInState.PENDING:
+        raise SignInTokenDead
+    if not enrollment.enabled:
+        raise SignInTokenDead
+    return pending, enrollment
 
 
 def _waits(scope: Scope, enrollment: Enrollment) -> bool:

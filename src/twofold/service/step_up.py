@@ -10,7 +10,7 @@ from twofold.core.totp import typed_code
 from twofold.errors import SecondFactorNotSetUp, SessionsOwed, StepUpRequired
 from twofold.service.context import Context, Scope, token_hash
 from twofold.service.ports import UserId
-from twofold.service.proofs import decide, proof_of
+from twofold.service.proofs import decide, proof_of, proving
 from twofold.service.sessions import Proved, require_fresh, require_fresh_to_set_up
 
 
@@ -104,7 +104,8 @@ def _held(scope: Scope, user_id: UserId) -> Enrollment:
 
 def _proved(scope: Scope, enrollment: Enrollment, session_id: str, typed: Typed) -> Judgement:
     """Judge a proof, and remember for the session what it proves."""
-    judgement = decide(scope, enrollment, proof_of(scope, enrollment, typed), done=EventKind.STEPPED_UP)
+    proof = proof_of(scope, enrollment, typed, proving(session_id))
+    judgement = decide(scope, enrollment, proof, done=EventKind.STEPPED_UP)
     if judgement.accepted:
         proved = Proved.by(judgement)
         row = ProvedSession(token_hash(session_id), proved.user_id, proved.epoch, proved.assurance)

@@ -18,6 +18,7 @@ from twofold.core.totp import (
     otpauth_uri,
     typed_code,
 )
+from twofold.errors import ConfigurationError
 from twofold.service.backup_codes import BackupCodeCases
 from twofold.service.context import Context
 from twofold.service.doctor import DoctorCases
@@ -27,12 +28,13 @@ from twofold.service.export import ExportCases
 from twofold.service.imports import Imports
 from twofold.service.keys import KeyCases
 from twofold.service.maintenance import GoesOn, Maintained, Maintenance
-from twofold.service.ports import Clock, EventSink, Store, Transactions, UserId
+from twofold.service.ports import Ceremonies, Clock, EventSink, Store, Transactions, UserId
 from twofold.service.sessions import SessionBook
 from twofold.service.sign_in import SignIn
 from twofold.service.step_up import StepUp
 from twofold.service.totp import Totp
 from twofold.service.users import UserCases
+from twofold.service.webauthn import WebAuthnCases
 
 T = TypeVar("T")
 _running: set[Any] = set()  # The loop itself holds its tasks only weakly.
@@ -48,10 +50,12 @@ class TwoFactorAuth:
         store: Where enrollments live.
         policy: The numbers.
         clock: What tells the time.
+        webauthn: The ceremonies of WebAuthn, `twofold.webauthn.RelyingParty`; without them no keys are on offer.
         on_event: Is told each event after its commit. What it raises is logged and changes nothing.
 
     Raises:
-        ConfigurationError: *issuer* is empty, too long, or has a colon; or this version cannot keep *policy*.
+        ConfigurationError: *issuer* is empty, too long, or has a colon; or *policy* contradicts itself, the standard
+            whose name it bears, or what is on offer.
     """
 
     def __init__(
@@ -62,12 +66,19 @@ class TwoFactorAuth:
         store: Store,
         policy: Policy = RECOMMENDED,
         clock: Clock | None = None,
+        webauthn: Ceremonies | None = None,
         on_event: EventSink | None = None,
     ) -> None:
         self.issuer = checked_issuer(issuer)
         self.keys = keys
         self.store = store
         self.policy = checked_policy(policy)
+        if policy.phishing_resistant and webauthn is None:
+            raise ConfigurationError(
+                f"policy: {policy.name} needs a phishing-resistant factor on offer (NIST SP 800-63B-4, 2.2.2): write "
+                'TwoFactorAuth(..., webauthn=RelyingParty("https://your-site.example")).'
+            )
+        self._ceremonies = webauthn
         self.clock: Clock = SystemClock() if clock is None else clock
         self.on_event = on_event
         self._transactions: Transactions = store
@@ -109,6 +120,7 @@ class TwoFactorAuth:
             store=self._transactions,
             policy=self.policy,
             clock=self.clock,
+            ceremonies=self._ceremonies,
             on_event=self.on_event,
             client_address=self._client_address,
         )
@@ -122,6 +134,16 @@ class TwoFactorAuth:
     def backup_codes(self) -> BackupCodeCases:
         """Regenerate and burn backup codes."""
         return BackupCodeCases(self._context)
+
+    @property
+    def webauthn(self) -> WebAuthnCases:
+        """Register, name and remove WebAuthn keys, and hand out challenges."""
+        return WebAuthnCases(self._context)
+
+    @property
+    def offers_webauthn(self) -> bool:
+        """Whether keys are on offer."""
+        return self._ceremonies is not None
 
     @property
     def sign_in(self) -> SignIn:

@@ -116,6 +116,7 @@ class UserCases:
             if not dry_run:
                 scope.tx.save(after)
                 scope.tx.drop_handed_out(after.user_id)
+                scope.tx.drop_credentials(after.user_id)
                 scope.record(EventKind.SECOND_FACTOR_RESET, actor=named_actor(actor), reason=why)
             return after.end_sessions
 
@@ -195,5 +196,5 @@ def _refuse_oneself(scope: Scope, enrollment: Enrollment, by: UserId | None) -> 
 
 
 def _has_anything(enrollment: Enrollment) -> bool:
-    stored = (enrollment.totp_secret, enrollment.pending_secret, enrollment.backup_codes)
-    return enrollment.enabled or any(each is not None for each in stored)
+    stored = (enrollment.pending_secret, enrollment.backup_codes)
+    return enrollment.enabled or enrollment.has_factor or any(each is not None for each in stored)

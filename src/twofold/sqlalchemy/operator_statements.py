@@ -121,9 +121,10 @@ class OperatorStatements:
             "users": literal(1) == literal(1),
             "enabled": on,
             "totp": and_(on, rows.c.totp_secret.is_not(None)),
+            "webauthn": and_(on, rows.c.twofa_webauthn_keys.is_not(None)),
             "pending": and_(rows.c.totp_pending_secret.is_not(None), rows.c.totp_pending_until > at),
             "locked": rows.c.twofa_locked_until > at,
-            "without_factor": and_(on, rows.c.totp_secret.is_(None)),
+            "without_factor": and_(on, rows.c.totp_secret.is_(None), rows.c.twofa_webauthn_keys.is_(None)),
         }
         self.adoption: Select[Any] = select(
             *(func.coalesce(func.sum(case((each, 1), else_=0)), 0).label(name) for name, each in counts.items())

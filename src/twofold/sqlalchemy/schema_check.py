@@ -10,14 +10,16 @@ from sqlalchemy.engine.interfaces import ReflectedColumn
 from sqlalchemy.exc import NoSuchTableError
 
 from twofold.core.diagnosis import Revisions
+from twofold.core.sealing import Purpose
 from twofold.errors import ConfigurationError
 from twofold.sqlalchemy.tables import ENROLLMENT_COLUMNS, Tables
 
 if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
 
-LONG_TEXT = 4096
-"""Characters that a text of any length must have room for: ten sealed backup codes have some 1,700."""
+LONG_TEXT, KEYS_TEXT = 4096, 65_535
+"""Characters that texts of any length must have room for: ten sealed backup codes have some 1,700, and ten keys with
+the longest ids some 45,000."""
 
 INI, PYPROJECT = "alembic.ini", "pyproject.toml"
 FOLDERS = ("migrations", "alembic")
@@ -26,7 +28,7 @@ FOLDERS = ("migrations", "alembic")
 
 def missing_in(connection: Connection, tables: Tables) -> list[str]:
     """What of our tables is missing in the database, or other than we need it."""
-    own = [tables.pending_sign_ins, tables.sessions, tables.events]
+    own = [tables.pending_sign_ins, tables.sessions, tables.challenges, tables.credentials, tables.events]
     if tables.aside:
         own.append(tables.enrollments)
     faults = [fault for table in own for fault in _faults_of(connection, table, set(table.c.keys()), is_ours=True)]
@@ -65,7 +67,8 @@ def _differences(ours: Column[Any], there: ReflectedColumn, dialect: Dialect) ->
     if dialect.name == "sqlite":  # keeps whatever it is given, in whatever column
         return
     length = getattr(kind, "length", None)
-    needed = (ours.type.length or LONG_TEXT) if isinstance(ours.type, String) else 0
+    unbounded = KEYS_TEXT if ours.name == Purpose.WEBAUTHN_KEYS.value else LONG_TEXT
+    needed = (ours.type.length or unbounded) if isinstance(ours.type, String) else 0
     if length is not None and length < needed:
         yield f"has room for {length} characters, and needs {needed}"
     if isinstance(ours.type, BigInteger) and isinstance(kind, Integer) and not isinstance(kind, BigInteger):

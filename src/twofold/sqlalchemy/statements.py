@@ -14,6 +14,7 @@ from twofold.core.events import SUCCESS, UNREADABLE, Event, RecordedEvent
 from twofold.core.maintenance import Kind
 from twofold.core.sign_in import PendingSignIn
 from twofold.core.totp import TimeStep
+from twofold.core.webauthn import Binding, Challenge, ChallengePurpose
 from twofold.errors import CannotOpen
 from twofold.sqlalchemy.operator_statements import OperatorStatements
 from twofold.sqlalchemy.tables import ENROLLMENT_COLUMNS, Tables
@@ -39,6 +40,7 @@ class Statements:
         self._of_enrollments(tables)
         self._of_pending_sign_ins(tables)
         self._of_sessions(tables)
+        self._of_keys(tables)
         self._of_events(tables)
         self._of_maintenance(tables)
         self.operator = OperatorStatements(tables)
@@ -92,6 +94,19 @@ class Statements:
         self.drop_sessions_of: Delete = delete(rows).where(user)
         self.drop_session: Delete = self.drop_sessions_of.where(rows.c.session_hash == bindparam("p_handle"))
 
+    def _of_keys(self, tables: Tables) -> None:
+        rows, credentials = tables.challenges, tables.credentials
+        handle = rows.c.challenge_hash == bindparam("p_handle")
+        user = rows.c.user_id == bindparam("p_user")
+        self.challenge: Select[Any] = select(rows).where(handle)
+        self.challenges_of: Select[Any] = select(rows).where(user).order_by(rows.c.expires_at.desc())
+        self.add_challenge: Insert = insert(rows)
+        self.drop_challenge: Delete = delete(rows).where(handle)
+        self.drop_challenges_of: Delete = delete(rows).where(user)
+        self.add_credential: Insert = insert(credentials)
+        self.drop_credential: Delete = delete(credentials).where(credentials.c.credential_hash == bindparam("p_handle"))
+        self.drop_credentials_of: Delete = delete(credentials).where(credentials.c.user_id == bindparam("p_user"))
+
     def _of_events(self, tables: Tables) -> None:
         rows = tables.events
         user = rows.c.user_id == bindparam("p_user")
@@ -114,11 +129,13 @@ class Statements:
 
     def _of_maintenance(self, tables: Tables) -> None:
         events, pending, sessions = tables.events.c, tables.pending_sign_ins.c, tables.sessions.c
+        challenges = tables.challenges.c
         kinds: dict[Kind, tuple[Column[Any], Column[Any]]] = {
             Kind.EVENT: (events.id, events.moment),
             Kind.ADDRESS: (events.id, events.moment),
             Kind.PENDING_SIGN_IN: (pending.token_hash, pending.expires_at),
             Kind.SESSION: (sessions.session_hash, sessions.proved_at),
+            Kind.CHALLENGE: (challenges.challenge_hash, challenges.expires_at),
         }
         self.overdue: dict[Kind, Select[Any]] = {}
         self.clear: dict[Kind, Delete | Update] = {}
@@ -155,6 +172,7 @@ def enrollment_of(row: Row[Any] | SimpleNamespace) -> Enrollment:
         pending_until=utc_or_none(row.totp_pending_until),
         enabled=bool(row.twofa_enabled),
         backup_codes=row.twofa_backup_codes,
+        webauthn_keys=row.twofa_webauthn_keys,
         last_step=TimeStep(_number(row.twofa_last_step, "twofa_last_step")),
         epoch=_number(row.twofa_epoch, "twofa_epoch"),
         attempts=attempts,
@@ -196,6 +214,7 @@ def parameters_of(enrollment: Enrollment) -> dict[str, Any]:
         "p_totp_secret": enrollment.totp_secret,
         "p_twofa_enabled": enrollment.enabled,
         "p_twofa_backup_codes": enrollment.backup_codes,
+        "p_twofa_webauthn_keys": enrollment.webauthn_keys,
         "p_totp_pending_secret": enrollment.pending_secret,
         "p_totp_pending_until": utc_or_none(enrollment.pending_until),
         "p_twofa_last_step": enrollment.last_step,
@@ -210,6 +229,27 @@ def parameters_of(enrollment: Enrollment) -> dict[str, Any]:
 def pending_sign_in_of(row: Row[Any]) -> PendingSignIn:
     """The pending sign-in in a row of `Statements.pending_sign_in`."""
     return PendingSignIn(row.token_hash, row.user_id, row.epoch, utc(row.expires_at))
+
+
+def challenge_of(row: Row[Any]) -> Challenge:
+    """The challenge in a row of `Statements.challenge`."""
+    try:
+        binding = Binding(ChallengePurpose(row.purpose), row.handle_hash)
+    except ValueError:
+        raise CannotOpen from ValueError("purpose: not one of a challenge")
+    return Challenge(row.challenge_hash, row.user_id, row.epoch, binding, utc(row.expires_at))
+
+
+def challenge_parameters_of(challenge: Challenge) -> dict[str, Any]:
+    """The parameters of `Statements.add_challenge`."""
+    return {
+        "challenge_hash": challenge.challenge_hash,
+        "user_id": challenge.user_id,
+        "epoch": challenge.epoch,
+        "purpose": challenge.binding.purpose.value,
+        "handle_hash": challenge.binding.handle_hash,
+        "expires_at": utc(challenge.expires_at),
+    }
 
 
 def proved_session_of(row: Row[Any]) -> ProvedSession | None:

@@ -40,6 +40,7 @@ class TwoFactorMixin:
         totp_secret: The live TOTP secret, sealed.
         twofa_enabled: Whether any second factor is active.
         twofa_backup_codes: The backup codes' digests and moments of use, sealed.
+        twofa_webauthn_keys: The WebAuthn keys, sealed.
         totp_pending_secret: The secret of a set-up that waits for its first code, sealed.
         totp_pending_until: The moment at which that set-up expires.
         twofa_last_step: The newest time step ever accepted of the live secret.
@@ -53,6 +54,7 @@ class TwoFactorMixin:
     totp_secret: Mapped[str | None] = mapped_column(String(255))
     twofa_enabled: Mapped[bool | None] = mapped_column(Boolean, server_default=text("FALSE"))
     twofa_backup_codes: Mapped[str | None] = mapped_column(Text)
+    twofa_webauthn_keys: Mapped[str | None] = mapped_column(Text)
     totp_pending_secret: Mapped[str | None] = mapped_column(String(255))
     totp_pending_until: Mapped[datetime | None] = mapped_column(MOMENT)
     twofa_last_step: Mapped[int] = mapped_column(BigInteger, server_default=text("0"), nullable=False)
@@ -87,6 +89,8 @@ class Tables:
     key: Column[Any]
     pending_sign_ins: Table
     sessions: Table
+    challenges: Table
+    credentials: Table
     events: Table
 
     @property
@@ -134,6 +138,8 @@ def tables_of(users: type, *, account: str, side_table: str | None) -> Tables:
         key,
         pending_sign_ins=_pending_sign_ins(table.metadata, key),
         sessions=_sessions(table.metadata, key),
+        challenges=_challenges(table.metadata, key),
+        credentials=_credentials(table.metadata, key),
         events=_events(table.metadata, key),
     )
 
@@ -181,6 +187,29 @@ def _sessions(metadata: MetaData, key: Column[Any]) -> Table:
         Column("amr", String(64), nullable=False),
         Column("proved_at", MOMENT, nullable=False),
         Column("second_factor_at", MOMENT),
+    )
+
+
+def _challenges(metadata: MetaData, key: Column[Any]) -> Table:
+    return _table(
+        "twofold_challenges",
+        metadata,
+        Column("challenge_hash", HASH, primary_key=True),
+        _owner(key),
+        Column("epoch", BigInteger, nullable=False),
+        Column("purpose", String(16), nullable=False),
+        Column("handle_hash", HASH, nullable=False),
+        Column("expires_at", MOMENT, nullable=False),
+    )
+
+
+def _credentials(metadata: MetaData, key: Column[Any]) -> Table:
+    """Who has registered which credential id: of each there is one. All else of a key is sealed in its user's row."""
+    return _table(
+        "twofold_credentials",
+        metadata,
+        Column("credential_hash", HASH, primary_key=True),
+        _owner(key),
     )
 
 

@@ -14,6 +14,7 @@ from twofold.core.factors import Factor
 from twofold.core.maintenance import Kind, Overdue
 from twofold.core.sealing import SEALED, user_text
 from twofold.core.sign_in import PendingSignIn
+from twofold.core.webauthn import Challenge
 from twofold.errors import CannotOpen, UnknownUser
 from twofold.service.ports import UserId
 from twofold.sqlalchemy.examining import ExaminingTransaction
@@ -21,6 +22,8 @@ from twofold.sqlalchemy.operating import OperatorTransaction
 from twofold.sqlalchemy.statements import (
     BEFORE_ALL_EVENTS,
     BEYOND_ALL_EVENTS,
+    challenge_of,
+    challenge_parameters_of,
     enrollment_of,
     epoch_after,
     event_parameters_of,
@@ -199,6 +202,40 @@ class SqlTransaction(OperatorTransaction, ExaminingTransaction):
     def drop_handed_out(self, user_id: UserId) -> None:
         self._execute(self._statements.drop_pending_sign_ins_of, p_user=user_id)
         self._execute(self._statements.drop_sessions_of, p_user=user_id)
+        self._execute(self._statements.drop_challenges_of, p_user=user_id)
+
+    def add_challenge(self, challenge: Challenge, *, at: datetime, keep: int) -> None:
+        statements, binding, alike = self._statements, challenge.binding, 0
+        for row in self._rows(statements.challenges_of, p_user=challenge.user_id):
+            is_alike = (row.purpose, row.handle_hash) == (binding.purpose.value, binding.handle_hash)
+            alike += is_alike
+            if (is_alike and alike >= keep) or utc(row.expires_at) <= at:
+                self._execute(statements.drop_challenge, p_handle=row.challenge_hash)
+        self._connection.execute(statements.add_challenge, challenge_parameters_of(challenge))
+
+    def challenges(self, user_id: UserId) -> Sequence[Challenge]:
+        return [challenge_of(row) for row in self._rows(self._statements.challenges_of, p_user=user_id)]
+
+    def take_challenge(self, challenge_hash: str) -> Challenge | None:
+        row = self._first(self._statements.challenge, p_handle=challenge_hash)
+        # Of two at once the one that has deleted it has taken it.
+        taken = row is not None and self._execute(self._statements.drop_challenge, p_handle=challenge_hash).rowcount
+        return challenge_of(row) if row is not None and taken else None
+
+    def add_credential(self, credential_hash: str, user_id: UserId) -> bool:
+        try:
+            with self._connection.begin_nested():
+                values = {"credential_hash": credential_hash, "user_id": user_id}
+                self._connection.execute(self._statements.add_credential, values)
+        except IntegrityError:
+            return False
+        return True
+
+    def drop_credential(self, credential_hash: str) -> None:
+        self._execute(self._statements.drop_credential, p_handle=credential_hash)
+
+    def drop_credentials(self, user_id: UserId) -> None:
+        self._execute(self._statements.drop_credentials_of, p_user=user_id)
 
     def pay_debt(self, user_id: UserId, debt: int) -> bool:
         return self._execute(self._statements.pay_debt, p_user=user_id, p_debt=debt).rowcount == 1
@@ -208,7 +245,7 @@ class SqlTransaction(OperatorTransaction, ExaminingTransaction):
         return [event.moment for event in found if event.moment is not None]
 
     def overdue(self, kind: Kind, before: datetime, *, after: int | str | None, at_most: int) -> Sequence[Overdue]:
-        first = "" if kind in {Kind.PENDING_SIGN_IN, Kind.SESSION} else BEFORE_ALL_EVENTS
+        first = BEFORE_ALL_EVENTS if kind in {Kind.EVENT, Kind.ADDRESS} else ""
         asked = {"p_before": utc(before), "p_after": first if after is None else after, "p_at_most": at_most}
         return [Overdue(row.key, row.user_id) for row in self._rows(self._statements.overdue[kind], **asked)]
 
@@ -230,6 +267,7 @@ class SqlTransaction(OperatorTransaction, ExaminingTransaction):
         with suppress(UnknownUser):
             blank = self.blank(user_id)
         self.drop_handed_out(user_id)
+        self.drop_credentials(user_id)
         self._execute(statements.drop_events_of, p_user=user_id)
         if blank is not None and statements.tables.aside:
             self._execute(statements.drop_enrollment, p_user=user_id)

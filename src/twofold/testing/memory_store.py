@@ -12,6 +12,7 @@ from twofold.core.events import SUCCESS, Event, RecordedEvent
 from twofold.core.factors import Factor
 from twofold.core.maintenance import Kind, Overdue
 from twofold.core.sign_in import PendingSignIn
+from twofold.core.webauthn import Challenge
 from twofold.errors import UnknownUser
 from twofold.service.ports import Clock, Transaction, Transactions, UserId
 from twofold.testing.memory_tables import OperatorReading, Tables
@@ -146,6 +147,34 @@ class _MemoryTransaction(OperatorReading):
         tables = self._tables
         tables.pending = {key: row for key, row in tables.pending.items() if row.user_id != user_id}
         tables.sessions = {key: row for key, row in tables.sessions.items() if row.user_id != user_id}
+        tables.challenges = {key: row for key, row in tables.challenges.items() if row.user_id != user_id}
+
+    def add_challenge(self, challenge: Challenge, *, at: datetime, keep: int) -> None:
+        challenges = self._tables.challenges
+        own = self.challenges(challenge.user_id)
+        alike = [one for one in own if one.binding == challenge.binding]
+        for dead in [*alike[keep - 1 :], *(one for one in own if one.expires_at <= at)]:
+            challenges.pop(dead.challenge_hash, None)
+        challenges[challenge.challenge_hash] = challenge
+
+    def challenges(self, user_id: UserId) -> Sequence[Challenge]:
+        own = [one for one in self._tables.challenges.values() if one.user_id == user_id]
+        return sorted(own, key=lambda one: one.expires_at, reverse=True)
+
+    def take_challenge(self, challenge_hash: str) -> Challenge | None:
+        return self._tables.challenges.pop(challenge_hash, None)
+
+    def add_credential(self, credential_hash: str, user_id: UserId) -> bool:
+        known = credential_hash in self._tables.credentials
+        self._tables.credentials.setdefault(credential_hash, user_id)
+        return not known
+
+    def drop_credential(self, credential_hash: str) -> None:
+        self._tables.credentials.pop(credential_hash, None)
+
+    def drop_credentials(self, user_id: UserId) -> None:
+        credentials = self._tables.credentials
+        self._tables.credentials = {key: owner for key, owner in credentials.items() if owner != user_id}
 
     def pay_debt(self, user_id: UserId, debt: int) -> bool:
         enrollment = self.enrollment(user_id)
@@ -169,6 +198,8 @@ class _MemoryTransaction(OperatorReading):
         tables = self._tables
         if kind is Kind.PENDING_SIGN_IN:
             return [(key, one.user_id, one.expires_at) for key, one in tables.pending.items()]
+        if kind is Kind.CHALLENGE:
+            return [(key, one.user_id, one.expires_at) for key, one in tables.challenges.items()]
         if kind is Kind.SESSION:
             return [(key, one.user_id, one.assurance.at) for key, one in tables.sessions.items()]
         return [
@@ -188,6 +219,7 @@ class _MemoryTransaction(OperatorReading):
             Kind.EVENT: tables.events,
             Kind.PENDING_SIGN_IN: tables.pending,
             Kind.SESSION: tables.sessions,
+            Kind.CHALLENGE: tables.challenges,
         }
         for key in still:
             del kept[kind][key]
@@ -195,6 +227,7 @@ class _MemoryTransaction(OperatorReading):
 
     def forget(self, user_id: UserId) -> None:
         self.drop_handed_out(user_id)
+        self.drop_credentials(user_id)
         self._tables.enrollments.pop(user_id, None)
         events = self._tables.events
         self._tables.events = {number: event for number, event in events.items() if event.user_id != user_id}

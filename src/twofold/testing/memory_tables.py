@@ -15,6 +15,7 @@ from twofold.core.sealing import SEALED, Purpose, Sealed, key_id_of, user_text
 from twofold.core.sign_in import PendingSignIn
 from twofold.core.survey import FoundEnrollment
 from twofold.core.users import Adoption, ListedUser
+from twofold.core.webauthn import Challenge
 from twofold.errors import UnknownUser
 from twofold.service.ports import Clock, UserId
 
@@ -22,6 +23,7 @@ FIELDS = {
     Purpose.TOTP_SECRET: "totp_secret",
     Purpose.TOTP_PENDING_SECRET: "pending_secret",
     Purpose.BACKUP_CODES: "backup_codes",
+    Purpose.WEBAUTHN_KEYS: "webauthn_keys",
 }
 """Where an enrollment has its sealed values."""
 
@@ -40,6 +42,8 @@ class Tables:
     enrollments: dict[UserId, Enrollment] = field(default_factory=dict)
     pending: dict[str, PendingSignIn] = field(default_factory=dict)
     sessions: dict[str, ProvedSession] = field(default_factory=dict)
+    challenges: dict[str, Challenge] = field(default_factory=dict)
+    credentials: dict[str, UserId] = field(default_factory=dict)
     events: dict[int, Event] = field(default_factory=dict)
     recorded: int = 0
 
@@ -51,6 +55,8 @@ class Tables:
             dict(self.enrollments),
             dict(self.pending),
             dict(self.sessions),
+            dict(self.challenges),
+            dict(self.credentials),
             dict(self.events),
             self.recorded,
         )
@@ -103,12 +109,13 @@ class OperatorReading:
             users=len(rows),
             enabled=sum(one.enabled for one in rows),
             totp=sum(one.enabled and one.totp_secret is not None for one in rows),
+            webauthn=sum(one.enabled and one.webauthn_keys is not None for one in rows),
             pending=sum(
                 one.pending_secret is not None and one.pending_until is not None and one.pending_until > at
                 for one in rows
             ),
             locked=sum(one.attempts.locked_until is not None and one.attempts.locked_until > at for one in rows),
-            without_factor=sum(one.enabled and one.totp_secret is None for one in rows),
+            without_factor=sum(one.enabled and not one.has_factor for one in rows),
         )
 
     def rows_per_key(self) -> Mapping[Purpose, Mapping[str, int]]:

@@ -14,6 +14,7 @@ from twofold.testing.store_contract.enrollments import EnrollmentPromises
 from twofold.testing.store_contract.events import EventPromises
 from twofold.testing.store_contract.examining import ExaminingPromises
 from twofold.testing.store_contract.handed_out import HandedOutPromises
+from twofold.testing.store_contract.keys import KeyPromises
 from twofold.testing.store_contract.maintenance import MaintenancePromises
 from twofold.testing.store_contract.operator import OperatorPromises
 from twofold.testing.store_contract.transactions import TransactionPromises
@@ -26,6 +27,7 @@ class StoreContract(
     EventPromises,
     ExaminingPromises,
     HandedOutPromises,
+    KeyPromises,
     MaintenancePromises,
     OperatorPromises,
     TransactionPromises,

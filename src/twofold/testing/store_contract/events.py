@@ -87,7 +87,7 @@ class EventPromises(Promises):
         last = store.read(lambda tx: [tx.last_accepted(user_id, factor) for factor in (None, *Factor)])
 
         assert none_yet is None
-        assert [MOMENT, MOMENT, MOMENT - timedelta(days=1)] == last
+        assert [MOMENT, MOMENT, MOMENT - timedelta(days=1), None] == last
 
 
 def every_error(base: type[TwofoldError]) -> set[type[TwofoldError]]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from twofold.core.assurance import Assurance, password_assurance, second_factor_assurance
 from twofold.core.enrollment import Enrollment
 from twofold.core.events import Event, EventKind
-from twofold.core.factors import Factor
+from twofold.core.factors import Authenticator
 from twofold.service.ports import Store
 from twofold.testing.store_contract.promises import (
     KEPT,
@@ -93,7 +93,7 @@ class HandedOutPromises(Promises):
     def test_a_session_proves_anew_in_place_of_before(self, store: Store, add_user: AddUser) -> None:
         """What a session proves takes the place of what it proved before."""
         before = proved_session(add_user("ann@example.com"))
-        after = replace(before, epoch=1, assurance=second_factor_assurance(Factor.BACKUP_CODE, MOMENT))
+        after = replace(before, epoch=1, assurance=second_factor_assurance(Authenticator.BACKUP_CODE, MOMENT))
         self.hand_out(store, before, after)
 
         assert self.found(store, before, after) == [False, True]

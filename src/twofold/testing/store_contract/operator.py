@@ -69,7 +69,7 @@ class OperatorPromises(Promises):
         kinds = (FERNET, UNSEALED)
         before = {kind: self.counted(store, Purpose.BACKUP_CODES, kind) for kind in kinds}
         sealed, old = sealed_under(key_id), Sealed("gAAAAABh-an-older-value")
-        self.save(store, Enrollment(user_id=one, totp_secret=sealed, backup_codes=old))
+        self.save(store, Enrollment(user_id=one, totp_secret=sealed, backup_codes=old, webauthn_keys=sealed))
         self.save(
             store, Enrollment(user_id=other, totp_secret=sealed, pending_secret=sealed, backup_codes=Sealed("ABC"))
         )
@@ -78,6 +78,7 @@ class OperatorPromises(Promises):
             Purpose.TOTP_SECRET: 2,
             Purpose.TOTP_PENDING_SECRET: 1,
             Purpose.BACKUP_CODES: 0,
+            Purpose.WEBAUTHN_KEYS: 1,
         }
         assert {kind: self.counted(store, Purpose.BACKUP_CODES, kind) - before[kind] for kind in kinds} == {
             FERNET: 1,
@@ -111,12 +112,13 @@ class OperatorPromises(Promises):
         """Rows with any value that is not under the key are found, each once, in batches, with all their values."""
         key_id = fresh_key_id()
         here, there = sealed_under(key_id), sealed_under(fresh_key_id())
-        users = [add_user("ann@example.com") for _ in range(5)]
+        users = [add_user("ann@example.com") for _ in range(6)]
         values = [
             {"totp_secret": here, "backup_codes": here},
             {"totp_secret": there},
             {"totp_secret": here, "backup_codes": there},
             {"pending_secret": there},
+            {"totp_secret": here, "webauthn_keys": there},
             {},
         ]
         for user_id, stored in zip(users, values, strict=True):
@@ -127,6 +129,7 @@ class OperatorPromises(Promises):
             users[1]: {Purpose.TOTP_SECRET: there},
             users[2]: {Purpose.TOTP_SECRET: here, Purpose.BACKUP_CODES: there},
             users[3]: {Purpose.TOTP_PENDING_SECRET: there},
+            users[4]: {Purpose.TOTP_SECRET: here, Purpose.WEBAUTHN_KEYS: there},
         }
         assert store.read(lambda tx: tx.count_elsewhere(key_id)) == len(found)
 
@@ -153,15 +156,22 @@ class OperatorPromises(Promises):
         change = {
             Purpose.TOTP_SECRET: (Sealed("secret"), Sealed("new secret")),
             Purpose.BACKUP_CODES: (Sealed("codes of before"), Sealed("new codes")),
+            Purpose.WEBAUTHN_KEYS: (Sealed("keys"), Sealed("new keys")),
         }
         self.swap(store, Resealed(changed, change), Resealed(gone, change))
 
-        after = replace(self._enrolled(changed), totp_secret=Sealed("new secret"))
+        after = replace(self._enrolled(changed), totp_secret=Sealed("new secret"), webauthn_keys=Sealed("new keys"))
         assert self.enrollment(store, changed) == after
         assert self.enrollment(store, gone) == replace(after, user_id=gone, backup_codes=None)
 
     def _enrolled(self, user_id: UserId) -> Enrollment:
-        return Enrollment(user_id=user_id, enabled=True, totp_secret=Sealed("secret"), backup_codes=Sealed("codes"))
+        return Enrollment(
+            user_id=user_id,
+            enabled=True,
+            totp_secret=Sealed("secret"),
+            backup_codes=Sealed("codes"),
+            webauthn_keys=Sealed("keys"),
+        )
 
     def test_users_are_listed_page_by_page(self, store: Store, add_user: AddUser) -> None:
         """Users who are asked for by a part of their account name come each once, in whatever case it is written."""
@@ -195,12 +205,14 @@ class OperatorPromises(Promises):
         assert {each.user_id for each in self.listed(store, q=word, enabled=False)} == {never, not_any_more}
 
     def test_users_are_counted(self, store: Store, add_user: AddUser) -> None:
-        """Everybody is counted by what they have at the moment: a factor, an app, a set-up, a wait, nothing left."""
+        """Everybody is counted by what they have at the moment: a factor, an app, keys, a set-up, a wait, nothing."""
         before = store.read(lambda tx: tx.adoption(MOMENT))
         soon, past = MOMENT + timedelta(seconds=1), MOMENT - timedelta(seconds=1)
         for stored in (
             {"enabled": True, "totp_secret": Sealed("s"), "attempts": Attempts({"totp": 5}, soon)},
             {"enabled": True, "totp_secret": Sealed("s"), "attempts": Attempts({"totp": 5}, past)},
+            {"enabled": True, "totp_secret": Sealed("s"), "webauthn_keys": Sealed("k")},
+            {"enabled": True, "webauthn_keys": Sealed("k")},
             {"enabled": True},
             {"pending_secret": Sealed("s"), "pending_until": soon},
             {"pending_secret": Sealed("s"), "pending_until": past},
@@ -210,7 +222,15 @@ class OperatorPromises(Promises):
         after = store.read(lambda tx: tx.adoption(MOMENT))
 
         grown = {name: getattr(after, name) - count for name, count in vars(before).items()}
-        assert grown == {"users": 6, "enabled": 3, "totp": 2, "pending": 1, "locked": 1, "without_factor": 1}
+        assert grown == {
+            "users": 8,
+            "enabled": 5,
+            "totp": 3,
+            "webauthn": 2,
+            "pending": 1,
+            "locked": 1,
+            "without_factor": 1,
+        }
 
     def test_a_user_is_found_by_id_and_by_name(self, store: Store, add_user: AddUser) -> None:
         """The text of an id and a whole account name find their user; a part of a name, or a name of two, does not."""

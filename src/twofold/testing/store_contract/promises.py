@@ -8,7 +8,7 @@ from twofold.core.assurance import Assurance, ProvedSession, second_factor_assur
 from twofold.core.attempts import Attempts
 from twofold.core.enrollment import Enrollment
 from twofold.core.events import Event
-from twofold.core.factors import Factor
+from twofold.core.factors import Authenticator
 from twofold.core.sealing import Sealed
 from twofold.core.sign_in import PendingSignIn
 from twofold.core.totp import TimeStep
@@ -42,6 +42,7 @@ def full_enrollment(user_id: UserId) -> Enrollment:
         pending_until=MOMENT + timedelta(minutes=10),
         enabled=True,
         backup_codes=Sealed("v1." + "b" * 4000),
+        webauthn_keys=Sealed("v1." + "k" * 65_000),
         last_step=TimeStep(2**40 + 1),
         epoch=2**33 + 1,
         attempts=Attempts({"totp": 7, "backup_code": 3, "all": 1}, MOMENT + timedelta(seconds=30)),
@@ -57,7 +58,7 @@ def pending_sign_in(user_id: UserId, *, expires_at: datetime = MOMENT + timedelt
 
 def proved_session(user_id: UserId, assurance: Assurance | None = None) -> ProvedSession:
     """What a fresh session has proved."""
-    return ProvedSession(fresh_hash(), user_id, 2**33, assurance or second_factor_assurance(Factor.TOTP, MOMENT))
+    return ProvedSession(fresh_hash(), user_id, 2**33, assurance or second_factor_assurance(Authenticator.TOTP, MOMENT))
 
 
 def handed_out_to(user_id: UserId) -> list[HandedOut]:
