@@ -30,9 +30,11 @@ from app.utils.two_factor_auth import (
     maintain,
     make_store,
     make_two_factor_auth,
+    relying_party,
     token_sessions,
 )
 from twofold import ConfigurationError
+from twofold.core.sealing import SEALED
 from twofold.fastapi import TwoFactor
 from twofold.fastapi.admin import two_factor_admin
 from twofold.fastapi.errors import install_problem_details
@@ -189,8 +191,8 @@ async def prepare(settings: Settings) -> None:
     try:
         await migrate(engine)
         if makes_key:
-            secrets = (User.totp_secret, User.totp_pending_secret, User.twofa_backup_codes)
-            sealed = select(User.id).where(or_(*(secret.is_not(None) for secret in secrets))).limit(1)
+            columns = (getattr(User, purpose.value) for purpose in SEALED)
+            sealed = select(User.id).where(or_(*(column.is_not(None) for column in columns))).limit(1)
             async with engine.connect() as connection:
                 if (await connection.execute(sealed)).first():
                     raise ConfigurationError("ENCRYPTION_KEY is missing, and values are sealed under it: set it.")
@@ -238,6 +240,11 @@ def main() -> None:
                 "WEB_CONCURRENCY is %d and REDIS_URL is not set: each worker counts wrong passwords alone, so that so "
                 "many times as many are looked at. Set REDIS_URL.",
                 settings.workers,
+            )
+        if relying_party(settings) is None:
+            logger.warning(
+                "No WebAuthn keys are on offer: PUBLIC_URL is neither https://name.example nor http://localhost. Set "
+                "it to the origin of your pages."
             )
     except ConfigurationError as error:
         sys.exit(f"Twofold does not start. {error}")

@@ -1,6 +1,6 @@
 -- Adds the second factor to an existing "users" table on PostgreSQL: its columns, and its own tables.
 -- For a migration by hand; the reference backend does the same by itself when it starts.
--- Written by scripts/write-sql from the backend's revisions 0002 and 0003: change those, not this.
+-- Written by scripts/write-sql from the backend's revisions 0002, 0003 and 0005: change those, not this.
 
 BEGIN;
 
@@ -69,5 +69,29 @@ ALTER TABLE twofold_events ADD COLUMN actor VARCHAR(128);
 ALTER TABLE twofold_events ADD COLUMN reason VARCHAR(255);
 
 ALTER TABLE twofold_events ALTER COLUMN user_id DROP NOT NULL;
+
+ALTER TABLE users ADD COLUMN twofa_webauthn_keys TEXT;
+
+CREATE TABLE twofold_challenges (
+    challenge_hash VARCHAR(64) NOT NULL, 
+    user_id INTEGER NOT NULL, 
+    epoch BIGINT NOT NULL, 
+    purpose VARCHAR(16) NOT NULL, 
+    handle_hash VARCHAR(64) NOT NULL, 
+    expires_at TIMESTAMP WITH TIME ZONE NOT NULL, 
+    PRIMARY KEY (challenge_hash), 
+    FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_twofold_challenges_user_id ON twofold_challenges (user_id);
+
+CREATE TABLE twofold_credentials (
+    credential_hash VARCHAR(64) NOT NULL, 
+    user_id INTEGER NOT NULL, 
+    PRIMARY KEY (credential_hash), 
+    FOREIGN KEY(user_id) REFERENCES users (id) ON DELETE CASCADE
+);
+
+CREATE INDEX ix_twofold_credentials_user_id ON twofold_credentials (user_id);
 
 COMMIT;

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.database import BACKEND, opened, read_one
 from app.models.user import ADMIN, DEAD_SESSIONS, SESSION, User, UserSession, hashed, is_alive
-from twofold import Assurance, KeyRing, TwoFactorAuth
+from twofold import Assurance, ConfigurationError, KeyRing, TwoFactorAuth
 from twofold.core.policy import CLOCK_GRACE, ROWS_AT_ONCE
 from twofold.errors import NotSignedIn
 from twofold.fastapi import SignedIn
@@ -26,6 +26,7 @@ from twofold.fastapi.sessions import by_policy
 from twofold.service.ports import EventSink
 from twofold.settings import Settings
 from twofold.sqlalchemy import SqlAlchemyStore
+from twofold.webauthn import RelyingParty
 
 KEY_FILE = BACKEND / "var" / "encryption.key"  # Where one is made, for trying things out.
 SEEN_EVERY = timedelta(minutes=1)  # How exactly the last request is known: each would otherwise be a write.
@@ -40,8 +41,38 @@ def make_store(engine: AsyncEngine) -> SqlAlchemyStore:
 def make_two_factor_auth(
     settings: Settings, keys: KeyRing, store: SqlAlchemyStore, *, on_event: EventSink | None = None
 ) -> TwoFactorAuth:
-    """The use cases of the second factor, for this application."""
-    return TwoFactorAuth(issuer=settings.issuer, keys=keys, policy=settings.policy, store=store, on_event=on_event)
+    """
+    The use cases of the second factor, for this application.
+
+    Raises:
+        ConfigurationError: The policy needs keys on offer, and `PUBLIC_URL` is no origin on which they can be.
+    """
+    return TwoFactorAuth(
+        issuer=settings.issuer,
+        keys=keys,
+        policy=settings.policy,
+        store=store,
+        webauthn=relying_party(settings),
+        on_event=on_event,
+    )
+
+
+def relying_party(settings: Settings) -> RelyingParty | None:
+    """
+    The site that keys are bound to; nothing where browsers let none be used there.
+
+    Raises:
+        ConfigurationError: The policy needs keys on offer.
+    """
+    try:
+        return RelyingParty(settings.public_url)
+    except ConfigurationError:
+        if settings.policy.phishing_resistant:
+            raise ConfigurationError(
+                f"PUBLIC_URL: the profile {settings.policy.name} needs WebAuthn keys on offer: write the origin of "
+                "your pages, https://name.example[:port], or http://localhost[:port] for trying things out."
+            ) from None
+        return None
 
 
 class Token(BaseModel):

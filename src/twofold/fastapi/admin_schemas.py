@@ -95,6 +95,7 @@ class AdoptionAnswer(BaseModel):
     users: int = Field(description="All of them.", examples=[1000])
     enabled: int = Field(description="Those with a second factor.", examples=[640])
     totp: int = Field(description="Those with an authenticator app.", examples=[640])
+    webauthn: int = Field(description="Those with WebAuthn keys.", examples=[120])
     pending: int = Field(description="Those whose set-up waits for its first code.", examples=[2])
     locked: int = Field(description="Those whose typed codes wait.", examples=[1])
     without_factor: int = Field(description="Those who are enabled and have nothing left to prove.", examples=[0])

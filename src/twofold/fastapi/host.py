@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 from twofold.core.assurance import Assurance, password_assurance
 from twofold.errors import NotSignedIn, SessionsOwed, SignInTokenDead, UnknownUser
 from twofold.fastapi.requests import client_address
+from twofold.fastapi.schemas import KeyItem
 from twofold.fastapi.sessions import (
     Sessions,
     SignedIn,
@@ -94,6 +95,9 @@ class Host:
         codes = {"enabled": (bool, True), "backup_codes": (list[str] | None, Field(default=None, repr=False))}
         self.signed_in_model = answer_model(answer, "SignedIn", status | _PROVED)
         self.enabled_model = answer_model(answer, "Enabled", codes | _PROVED)
+        key = {"key": (KeyItem, ...), "backup_codes": codes["backup_codes"]}
+        self.registered_model = answer_model(answer, "Registered", key | _PROVED)
+        self.removed_model = answer_model(answer, "KeyRemoved", {"enabled": (bool, True)} | _PROVED)
         self.disabled_model = answer_model(answer, "Disabled", {"enabled": (bool, False)} | _PROVED)
         self.caller = self._caller(current_session)
         self.current = self._current()

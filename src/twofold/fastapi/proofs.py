@@ -7,13 +7,14 @@ from fastapi import Depends, Request
 
 from twofold.core.enrollment import Typed
 from twofold.core.totp import TypedCode
+from twofold.core.webauthn import given_credential
 from twofold.errors import InvalidRequest
 from twofold.fastapi.host import Caller, Host
 from twofold.fastapi.requests import JsonBody, totp_code_in, totp_header
-from twofold.fastapi.schemas import CodeRequest, ProofRequest
+from twofold.fastapi.schemas import CodeOrKeyRequest, CodeRequest, ProofRequest
 
 C = TypeVar("C", bound=CodeRequest)
-PROOFS = {"code", "backup_code"}
+PROOFS = ("code", "backup_code", "credential")
 
 
 class HeaderOrBody(Generic[C]):
@@ -33,7 +34,7 @@ class HeaderOrBody(Generic[C]):
         given = await self._body(request)
         if header is None:
             return given
-        if given.model_fields_set & PROOFS:
+        if given.model_fields_set.intersection(PROOFS):
             raise InvalidRequest("X-TOTP-Code and the body both give a proof; send one of them.")
         return self.model.model_validate({**given.model_dump(exclude_unset=True), "code": header})
 
@@ -50,17 +51,22 @@ def code_of(host: Host, body: CodeRequest) -> TypedCode:
     return host.auth.typed(body.code)
 
 
-def proof_of(host: Host, body: ProofRequest) -> Typed:
+def proof_of(host: Host, body: CodeOrKeyRequest) -> Typed:
     """
-    The one proof that was typed.
+    The one proof that was given.
 
     Raises:
-        InvalidRequest: There is not exactly one, or it cannot be a code.
+        InvalidRequest: There is not exactly one, or it cannot be one.
     """
-    given = body.model_fields_set & PROOFS
+    given = [name for name in PROOFS if name in body.model_fields_set]
     if len(given) != 1:
-        raise InvalidRequest("Give exactly one proof: code or backup_code.")
-    return host.auth.typed_backup_code(body.backup_code) if "backup_code" in given else code_of(host, body)
+        possible = [name for name in PROOFS if name in type(body).model_fields]
+        raise InvalidRequest(f"Give exactly one proof: {' or '.join(possible)}.")
+    if given == ["credential"]:
+        return given_credential(body.credential)
+    if isinstance(body, ProofRequest) and given == ["backup_code"]:
+        return host.auth.typed_backup_code(body.backup_code)
+    return code_of(host, body)
 
 
 def proof_of_caller(host: Host) -> Callable[..., Awaitable[tuple[Caller, Typed]]]:

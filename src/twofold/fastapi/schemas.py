@@ -1,7 +1,7 @@
 """What goes over the wire, in the specification's names."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,6 +16,20 @@ BackupCode = Annotated[
     Field(
         description="A backup code; case, spaces and hyphens do not matter.",
         examples=["9KE8-6NKM-SJGG-DFYG-42FD-QC4N"],
+    ),
+]
+Credential = Annotated[
+    dict[str, Any],
+    Field(
+        description="The answer of a WebAuthn key, as `PublicKeyCredential.toJSON()` gives it.",
+        examples=[
+            {
+                "id": "uTmT3xrfbX0",
+                "rawId": "uTmT3xrfbX0",
+                "type": "public-key",
+                "response": {"clientDataJSON": "eyJ0...", "authenticatorData": "SZYN...", "signature": "MEUC..."},
+            }
+        ],
     ),
 ]
 
@@ -40,8 +54,14 @@ class CodeRequest(Strict):
     code: Code = Field(default_factory=str, repr=False)
 
 
-class ProofRequest(CodeRequest):
-    """A proof: exactly one of `code` (or `X-TOTP-Code`) and `backup_code`."""
+class CodeOrKeyRequest(CodeRequest):
+    """A proof: exactly one of `code` (or `X-TOTP-Code`) and `credential`."""
+
+    credential: Credential = Field(default_factory=dict, repr=False)
+
+
+class ProofRequest(CodeOrKeyRequest):
+    """A proof: exactly one of `code` (or `X-TOTP-Code`), `backup_code` and `credential`."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"code": "123456"}, {"backup_code": "9KE8-6NKM-SJGG-DFYG-42FD-QC4N"}]}
@@ -63,6 +83,29 @@ class FinishRequest(ProofRequest):
     )
 
     sign_in_token: str = Field(repr=False, examples=[TOKEN_EXAMPLE])
+
+
+class KeyRequest(Strict):
+    """A new key, by its answer to the options of a moment ago."""
+
+    credential: Credential = Field(repr=False)
+    name: Annotated[
+        str | None, Field(description="What its owner calls it; a number where none is given.", examples=["Blue key"])
+    ] = None
+
+
+class KeyNameRequest(Strict):
+    """Another name for a key."""
+
+    name: str = Field(description="1 to 64 characters on one line.", examples=["Blue key"])
+
+
+class KeyOptionsRequest(Strict):
+    """For whom a key is asked: the session, or a pending sign-in."""
+
+    sign_in_token: str = Field(
+        default="", repr=False, description="Of a pending sign-in; without it, the session.", examples=[TOKEN_EXAMPLE]
+    )
 
 
 class SecondFactorRequired(BaseModel):
@@ -108,6 +151,26 @@ class BackupCodesAnswer(BaseModel):
     backup_codes: list[str] = Field(repr=False, examples=[["9KE8-6NKM-SJGG-DFYG-42FD-QC4N"]])
 
 
+class KeyItem(BaseModel):
+    """One WebAuthn key."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str = Field(description="Its name in paths.", examples=["yJ0kPq8sX2aB"])
+    name: str = Field(examples=["Blue key"])
+    created_at: datetime
+    last_used_at: datetime | None
+    backed_up: bool = Field(description="Whether it lives on several devices of its owner: a synced passkey.")
+    transports: list[str] = Field(description="How a browser reaches it.", examples=[["usb"]])
+
+
+class KeysAnswer(BaseModel):
+    """The user's keys, in the order in which they were registered."""
+
+    items: list[KeyItem]
+    next_cursor: str | None = Field(default=None, description="There is one page.")
+
+
 class StepUpAnswer(BaseModel):
     """What the session has proved now."""
 
@@ -150,6 +213,10 @@ class KeptFactorItem(BaseModel):
     enabled_at: datetime | None
     last_used_at: datetime | None
     switched_off: bool = Field(description="By too many wrong codes.")
+    name: str | None = Field(description="What its owner calls a key.", examples=["Blue key"])
+    transports: list[str] = Field(description="How a browser reaches a key.", examples=[["usb"]])
+    backed_up: bool | None = Field(description="Whether a key lives on several devices.")
+    user_verified: bool | None = Field(description="Whether a key has ever verified who touched it.")
 
 
 class KeptBackupCodesItem(BaseModel):
@@ -188,6 +255,7 @@ class ExportAnswer(BaseModel):
     locked_until: datetime | None = Field(description="The end of the last wait.")
     sessions: list[KeptSessionItem] = Field(description="Those that have proved a second factor.")
     pending_sign_ins: list[datetime] = Field(description="When each sign-in expires that waits for its second step.")
+    challenges: list[datetime] = Field(description="When each challenge expires that waits for a key.")
     unreadable: list[str] = Field(
         description="The names of those members that could not be read, and are empty.", examples=[[]]
     )

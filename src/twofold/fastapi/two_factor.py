@@ -20,6 +20,7 @@ from twofold.fastapi.routes.export import add_export_routes
 from twofold.fastapi.routes.sign_in import install_second_factor_needed, sign_in_dependency, sign_in_routes
 from twofold.fastapi.routes.step_up import add_step_up_routes
 from twofold.fastapi.routes.totp import add_totp_routes
+from twofold.fastapi.routes.webauthn import add_webauthn_routes
 from twofold.fastapi.sessions import Answer, Sessions, SignedIn
 from twofold.service.two_factor_auth import TwoFactorAuth
 
@@ -69,6 +70,8 @@ class TwoFactor(Generic[Answer]):
         add_enrollment_routes(router, self.host)
         add_backup_code_routes(router, self.host)
         add_step_up_routes(router, self.host)
+        if self.auth.offers_webauthn:
+            add_webauthn_routes(router, self.host, fresh, self.require_second_factor(if_enabled=True))
         # Proved at any time in this session; one that lives longer than any of ours proves it anew.
         life = int(self.auth.policy.session_life.total_seconds())
         proved = self.require_second_factor(max_age=life, if_enabled=True)

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends
 from twofold.errors import InvalidRequest, NotEnabled, NotSignedIn, Unavailable
 from twofold.fastapi.host import CurrentSession, Host
 from twofold.fastapi.openapi import CODE_REFUSED, problems
-from twofold.fastapi.proofs import HeaderOrBody, code_of
-from twofold.fastapi.schemas import BackupCodesAnswer, CodeRequest
+from twofold.fastapi.proofs import HeaderOrBody, proof_of
+from twofold.fastapi.schemas import BackupCodesAnswer, CodeOrKeyRequest
 
 
 def add_backup_code_routes(router: APIRouter, host: Host) -> None:
@@ -21,9 +21,11 @@ def add_backup_code_routes(router: APIRouter, host: Host) -> None:
     )
     async def regenerate(
         current: Annotated[CurrentSession, Depends(host.current)],
-        body: Annotated[CodeRequest, Depends(HeaderOrBody(CodeRequest))],
+        body: Annotated[CodeOrKeyRequest, Depends(HeaderOrBody(CodeOrKeyRequest))],
     ) -> BackupCodesAnswer:
         """Shows the new set this once; the whole old set is dead. Sessions stay as they are."""
-        typed = code_of(host, body)
-        codes = await host.use(current, lambda auth: auth.backup_codes.regenerate(current.user_id, typed))
+        typed, who = proof_of(host, body), current.signed_in
+        codes = await host.use(
+            current, lambda auth: auth.backup_codes.regenerate(who.user_id, typed, session_id=who.session_id)
+        )
         return BackupCodesAnswer(backup_codes=list(codes))

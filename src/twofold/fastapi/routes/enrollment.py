@@ -39,6 +39,8 @@ def add_enrollment_routes(router: APIRouter, host: Host) -> None:
         body: Annotated[ProofRequest, Depends(HeaderOrBody(ProofRequest))],
     ) -> Any:
         """Removes every factor and the backup codes. All sessions end, and a new one starts."""
-        typed = proof_of(host, body)
-        proved = await host.use(current, lambda auth: auth.enrollment.disable(current.user_id, typed))
+        typed, who = proof_of(host, body), current.signed_in
+        proved = await host.use(
+            current, lambda auth: auth.enrollment.disable(who.user_id, typed, session_id=who.session_id)
+        )
         return await host.started(current.sessions, proved, host.disabled_model, enabled=False)

@@ -70,6 +70,7 @@ def head_of(found: Export) -> ExportAnswer:
         locked_until=found.locked_until,
         sessions=[_session(session) for session in found.sessions],
         pending_sign_ins=list(found.pending_sign_ins),
+        challenges=list(found.challenges),
         unreadable=list(found.unreadable),
         events=[],
     )
