@@ -109,7 +109,13 @@ def test_the_types_are_installed(python):
 
 
 @pytest.mark.parametrize(
-    ("module", "needed"), [("sqlalchemy", "SQLAlchemy"), ("fastapi", "FastAPI"), ("prometheus", "prometheus-client")]
+    ("module", "needed"),
+    [
+        ("sqlalchemy", "SQLAlchemy"),
+        ("fastapi", "FastAPI"),
+        ("prometheus", "prometheus-client"),
+        ("webauthn", "py_webauthn"),
+    ],
 )
 def test_what_needs_an_extra_says_which(python, module, needed):
     """
@@ -129,6 +135,6 @@ def test_everything_else_can_be_imported(python):
 
     assert {line.split()[0] for line in missing} <= {
         *("twofold.sqlalchemy", "twofold.fastapi", "twofold.fastapi_users", "twofold.testing.plugin"),
-        *("twofold.cli", "twofold.prometheus"),
+        *("twofold.cli", "twofold.prometheus", "twofold.webauthn"),
     }
     assert len(missing) >= 2

@@ -11,7 +11,9 @@ from twofold.core.factors import Factor
 from twofold.core.policy import AAL2, PCI_DSS, RECOMMENDED
 from twofold.testing.clock import NOON
 
-TOTP, BACKUP_CODE = Factor.TOTP, Factor.BACKUP_CODE
+TOTP, BACKUP_CODE, WEBAUTHN = Factor
+TYPED = (TOTP, BACKUP_CODE)
+"""What can be guessed: the others are counted only where everything is."""
 
 
 def after_failures(factor, number, policy, attempts=Attempts()):  # noqa: B008 - frozen
@@ -125,7 +127,7 @@ def test_wrong_backup_codes_set_no_wait(policy):
     attempts = after_failures(BACKUP_CODE, 99, policy)
     waiting = [attempts.wait_of(factor, NOON, policy) for factor in Factor]
 
-    assert waiting == [None, None]
+    assert waiting == [None, None, None]
     assert not attempts.capped(BACKUP_CODE, policy)
     assert attempts.failed(BACKUP_CODE, NOON, policy).capped(BACKUP_CODE, policy)
 
@@ -138,10 +140,10 @@ def test_pci_dss_counts_all_factors_together_and_holds_all_back(mixed):
     first, second = mixed
     attempts = after_failures(first, 9, PCI_DSS).failed(second, NOON, PCI_DSS)
 
-    assert [NOON + timedelta(minutes=30)] * 2 == [attempts.wait_of(factor, NOON, PCI_DSS) for factor in Factor]
+    assert [NOON + timedelta(minutes=30)] * 3 == [attempts.wait_of(factor, NOON, PCI_DSS) for factor in Factor]
 
 
-@pytest.mark.parametrize("factor", Factor)
+@pytest.mark.parametrize("factor", TYPED)
 def test_one_hundred_failures_in_a_row_kill_a_factor(factor):
     """
     NIST SP 800-63B-4, 3.2.2: no more than 100 consecutive failed attempts on a single authenticator.
@@ -154,13 +156,21 @@ def test_one_hundred_failures_in_a_row_kill_a_factor(factor):
     assert not after.capped(other, RECOMMENDED)
 
 
+def test_the_wrong_answers_of_keys_count_nothing():
+    """
+    Nobody guesses the answer of a key: a wrong one is no failure, and sets no wait, but where there is one count.
+    """
+    assert Attempts() == after_failures(WEBAUTHN, 200, RECOMMENDED)
+    assert after_failures(WEBAUTHN, 10, PCI_DSS).wait_of_user(NOON, PCI_DSS) == NOON + timedelta(minutes=30)
+
+
 def test_pci_dss_has_one_cap_for_all_factors():
     """
     Where there is one count, its cap is that of every factor.
     """
     attempts = after_failures(BACKUP_CODE, 50, PCI_DSS, after_failures(TOTP, 50, PCI_DSS))
 
-    assert [attempts.capped(factor, PCI_DSS) for factor in Factor] == [True, True]
+    assert [attempts.capped(factor, PCI_DSS) for factor in Factor] == [True, True, True]
 
 
 @pytest.mark.parametrize(("factor", "other"), [(TOTP, BACKUP_CODE), (BACKUP_CODE, TOTP)])
@@ -207,7 +217,7 @@ def test_the_count_is_that_of_the_failures_since_the_last_success(happenings, po
     for factor, right in happenings:
         attempts = attempts.succeeded(factor, policy) if right else attempts.failed(factor, NOON, policy)
         for one in Factor if policy.one_count else [factor]:
-            expected[one] = 0 if right else expected[one] + 1
+            expected[one] = 0 if right else expected[one] + (policy.one_count or factor in TYPED)
 
     assert expected == {factor: attempts.failures_of(factor, policy) for factor in Factor}
 

@@ -16,7 +16,7 @@ from twofold.core.backup_codes import (
 )
 from twofold.core.enrollment import Accepted, BackupCodeProof, Enrollment, SetUpProof, TotpProof, judge
 from twofold.core.events import Event, EventKind
-from twofold.core.factors import Factor
+from twofold.core.factors import Authenticator, Factor
 from twofold.core.policy import AAL2, PCI_DSS, RECOMMENDED
 from twofold.core.sealing import Sealed
 from twofold.core.totp import TimeStep, TotpSecret, TypedCode, time_step_at
@@ -79,7 +79,7 @@ def test_a_right_code_is_accepted_and_its_step_is_claimed():
     """
     judgement = judge(LIVE, RIGHT, at=NOON, policy=RECOMMENDED)
 
-    assert Accepted(Factor.TOTP, STEP) == judgement.outcome()
+    assert Accepted(Authenticator.TOTP, Factor.TOTP, STEP) == judgement.outcome()
     assert judgement.accepted
     assert replace(LIVE, last_step=STEP) == judgement.enrollment
     assert Event(7, EventKind.CODE_ACCEPTED, NOON, "success", Factor.TOTP) == judgement.event
@@ -312,7 +312,7 @@ def test_the_first_code_of_a_new_secret_knows_no_history():
     """
     judgement = judge(replace(LIVE, last_step=TimeStep(STEP + 1000)), CONFIRMING, at=NOON, policy=RECOMMENDED)
 
-    assert Accepted(Factor.TOTP, STEP) == judgement.outcome()
+    assert Accepted(Authenticator.TOTP, Factor.TOTP, STEP) == judgement.outcome()
 
 
 @pytest.mark.parametrize("proof", [CONFIRMING, MISTYPED])
@@ -577,7 +577,7 @@ def test_nothing_secret_shows_in_a_repr():
     row = LIVE.with_pending(Sealed("the pending secret"), NOON)
     proofs = [RIGHT, CONFIRMING, backup_proof()]
     judgements = [judge(row, proof, at=NOON, policy=RECOMMENDED) for proof in proofs]
-    shown = f"{row} {proofs} {judgements} {[one.verdict for one in judgements]} {Accepted(Factor.TOTP, STEP)}"
+    shown = f"{row} {proofs} {judgements} {[one.verdict for one in judgements]}"
     digests = [one.digest for one in stored_backup_codes(CODES, "7").codes]
 
     for secret in (row.totp_secret, row.pending_secret, row.backup_codes, SECRET.base32, code().text, *CODES):

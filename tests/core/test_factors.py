@@ -5,31 +5,46 @@ from itertools import combinations_with_replacement
 import pytest
 
 from twofold.core.assurance import amr_of
-from twofold.core.factors import TYPES, Authenticator, Factor, aal_of
+from twofold.core.factors import TYPES, Authenticator, aal_of
 
-PASSWORD, TOTP, BACKUP_CODE, KEY, VERIFIED_KEY = Authenticator
+PASSWORD, TOTP, BACKUP_CODE, HARDWARE_KEY, SOFTWARE_KEY, VERIFIED_HARDWARE_KEY, VERIFIED_SOFTWARE_KEY = Authenticator
 
 LEVELS = {
     (PASSWORD,): 1,
     (TOTP,): 1,
     (BACKUP_CODE,): 1,
-    (KEY,): 1,
-    (VERIFIED_KEY,): 2,
+    (HARDWARE_KEY,): 1,
+    (SOFTWARE_KEY,): 1,
+    (VERIFIED_HARDWARE_KEY,): 2,
+    (VERIFIED_SOFTWARE_KEY,): 2,
     (PASSWORD, PASSWORD): 1,
     (PASSWORD, TOTP): 2,
     (PASSWORD, BACKUP_CODE): 2,
-    (PASSWORD, KEY): 2,
-    (PASSWORD, VERIFIED_KEY): 2,
+    (PASSWORD, HARDWARE_KEY): 2,
+    (PASSWORD, SOFTWARE_KEY): 2,
+    (PASSWORD, VERIFIED_HARDWARE_KEY): 2,
+    (PASSWORD, VERIFIED_SOFTWARE_KEY): 2,
     (TOTP, TOTP): 1,
     (TOTP, BACKUP_CODE): 1,
-    (TOTP, KEY): 1,
-    (TOTP, VERIFIED_KEY): 2,
+    (TOTP, HARDWARE_KEY): 1,
+    (TOTP, SOFTWARE_KEY): 1,
+    (TOTP, VERIFIED_HARDWARE_KEY): 2,
+    (TOTP, VERIFIED_SOFTWARE_KEY): 2,
     (BACKUP_CODE, BACKUP_CODE): 1,
-    (BACKUP_CODE, KEY): 1,
-    (BACKUP_CODE, VERIFIED_KEY): 2,
-    (KEY, KEY): 1,
-    (KEY, VERIFIED_KEY): 2,
-    (VERIFIED_KEY, VERIFIED_KEY): 2,
+    (BACKUP_CODE, HARDWARE_KEY): 1,
+    (BACKUP_CODE, SOFTWARE_KEY): 1,
+    (BACKUP_CODE, VERIFIED_HARDWARE_KEY): 2,
+    (BACKUP_CODE, VERIFIED_SOFTWARE_KEY): 2,
+    (HARDWARE_KEY, HARDWARE_KEY): 1,
+    (HARDWARE_KEY, SOFTWARE_KEY): 1,
+    (HARDWARE_KEY, VERIFIED_HARDWARE_KEY): 2,
+    (HARDWARE_KEY, VERIFIED_SOFTWARE_KEY): 2,
+    (SOFTWARE_KEY, SOFTWARE_KEY): 1,
+    (SOFTWARE_KEY, VERIFIED_HARDWARE_KEY): 2,
+    (SOFTWARE_KEY, VERIFIED_SOFTWARE_KEY): 2,
+    (VERIFIED_HARDWARE_KEY, VERIFIED_HARDWARE_KEY): 2,
+    (VERIFIED_HARDWARE_KEY, VERIFIED_SOFTWARE_KEY): 2,
+    (VERIFIED_SOFTWARE_KEY, VERIFIED_SOFTWARE_KEY): 2,
 }
 """NIST SP 800-63B-4, 2.2.1, read by hand: a multi-factor authenticator, or something one has beside a password."""
 
@@ -60,10 +75,10 @@ def test_nothing_proves_nothing():
     """
     Who has proved nothing is not at AAL2, and a third thing of one type adds nothing to two.
     """
-    assert [aal_of(), aal_of(TOTP, BACKUP_CODE, KEY)] == [1, 1]
+    assert [aal_of(), aal_of(TOTP, BACKUP_CODE, HARDWARE_KEY, SOFTWARE_KEY)] == [1, 1]
 
 
-@pytest.mark.parametrize("proved", [cell for cell in LEVELS if not {KEY, VERIFIED_KEY} & set(cell)], ids=name_of)
+@pytest.mark.parametrize("proved", LEVELS, ids=name_of)
 def test_mfa_is_claimed_where_there_are_two_types(proved):
     """
     RFC 8176, 2: `mfa` says that several factors were proved, and goes with AAL2 alone.
@@ -71,9 +86,25 @@ def test_mfa_is_claimed_where_there_are_two_types(proved):
     assert ("mfa" in amr_of(*proved)) == (LEVELS[proved] == 2)
 
 
-@pytest.mark.parametrize("factor", Factor)
-def test_every_second_factor_makes_two_with_a_password(factor):
+@pytest.mark.parametrize("proved", list(Authenticator)[1:], ids=lambda proved: proved.name)
+def test_every_second_factor_makes_two_with_a_password(proved):
     """
     What the library calls a second factor is one: of another type than the password.
     """
-    assert aal_of(PASSWORD, Authenticator.of(factor)) == 2
+    assert aal_of(PASSWORD, proved) == 2
+
+
+@pytest.mark.parametrize(
+    ("backup_eligible", "user_verified", "proved"),
+    [
+        (False, False, HARDWARE_KEY),
+        (True, False, SOFTWARE_KEY),
+        (False, True, VERIFIED_HARDWARE_KEY),
+        (True, True, VERIFIED_SOFTWARE_KEY),
+    ],
+)
+def test_a_key_proves_what_its_flags_say(backup_eligible, user_verified, proved):
+    """
+    A key that may be on several devices is software, and one that verified who touched it is two factors of its own.
+    """
+    assert proved is Authenticator.of_key(backup_eligible=backup_eligible, user_verified=user_verified)

@@ -588,7 +588,8 @@ def test_whatever_a_line_says_it_is_read_or_refused(text):
             read(text)
         except RowRefused as refusal:
             told = str(refusal)
-        assert not any(word in told for word in text.split() if len(word) > 8)
+        # The refusals say themselves how such an address begins.
+        assert not any(word in told for word in text.split() if len(word) > 8 and word not in "otpauth://")
 
 
 @given(raw=st.binary(max_size=300))

@@ -60,7 +60,9 @@ def test_the_helpers_for_tests_load_pytest_and_no_framework():
     """
     loaded = loaded_by("twofold.testing.*")
 
-    assert loaded <= loaded_by(*ALLOWED, "pytest") | {"twofold"}
+    # The key in software is written as a key that a browser reads: its formats load bcrypt where it is there.
+    signing = "cryptography.hazmat.primitives.serialization"
+    assert loaded <= loaded_by(*ALLOWED, "pytest", signing) | {"twofold"}
     assert not loaded & {"sqlalchemy", "fastapi", "starlette", "pydantic"}
 
 

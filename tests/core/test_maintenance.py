@@ -16,13 +16,14 @@ A_DAY = timedelta(days=1)
 @pytest.mark.parametrize("policy", [RECOMMENDED, PCI_DSS])
 def test_things_are_kept_as_long_as_the_policy_says(policy):
     """
-    Each kind of thing is overdue after the time that the policy names for it, and expired sign-ins after a day.
+    Each kind of thing is overdue after the time that the policy names for it, and what has expired after a day.
     """
     assert overdue_before(NOON, policy) == {
         Kind.EVENT: NOON - policy.events_kept,
         Kind.ADDRESS: NOON - policy.addresses_kept,
         Kind.PENDING_SIGN_IN: NOON - CLOCK_GRACE,
         Kind.SESSION: NOON - policy.assurance_kept,
+        Kind.CHALLENGE: NOON - CLOCK_GRACE,
     }
 
 

@@ -193,7 +193,7 @@ def test_a_store_that_is_away_is_one_red_finding(clock, keys, error):
 
     assert found.pop(Check.DATABASE).light is Light.RED
     assert {finding.light for finding in found.values()} == {Light.AMBER}
-    assert len(found) == 7
+    assert len(found) == 8
     assert "secret" not in str(auth.doctor.examined())
 
 
@@ -210,7 +210,7 @@ def test_rows_that_cannot_be_read_are_red_unless_that_is_explained(clock, keys, 
     assert [check for check, light in lights.items() if light is Light.RED] == [
         Check.TABLES if missing else Check.ROWS_PER_KEY
     ]
-    assert len(lights) == (6 if missing else 5)
+    assert len(lights) == (7 if missing else 6)
 
 
 def test_nothing_is_changed(auth, person, store, told):

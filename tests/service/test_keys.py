@@ -259,7 +259,12 @@ def test_the_status_of_a_healthy_application(auth, person, old, new):
     status = under(auth, old, new).keys_in_use.status()
 
     assert [(key.key_id, key.place, key.total) for key in status.keys] == [(id_of(old), 1, 2), (id_of(new), 2, 0)]
-    assert status.keys[0].rows == {"totp_secret": 1, "totp_pending_secret": 0, "twofa_backup_codes": 1}
+    assert status.keys[0].rows == {
+        "totp_secret": 1,
+        "totp_pending_secret": 0,
+        "twofa_backup_codes": 1,
+        "twofa_webauthn_keys": 0,
+    }
     assert status.warnings == ()
 
 

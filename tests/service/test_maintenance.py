@@ -8,6 +8,7 @@ import pytest
 from twofold import Event, EventKind
 from twofold.core.maintenance import Kind
 from twofold.core.policy import CLOCK_GRACE, ROWS_AT_ONCE
+from twofold.core.webauthn import Binding, Challenge, ChallengePurpose
 from twofold.service.maintenance import Maintained
 from twofold.testing.clock import NOON
 
@@ -21,7 +22,7 @@ def record(store, moment, *, user_id=7, address="192.0.2.1"):
 
 
 def nothing(at):
-    return Maintained(at, 0, 0, 0, 0)
+    return Maintained(at, 0, 0, 0, 0, 0)
 
 
 def test_an_event_is_kept_as_long_as_the_policy_says(auth, store, clock):
@@ -48,12 +49,15 @@ def test_what_was_done_is_counted_and_done_once(auth, person, store, clock):
     """
     person.sign_in("a session")
     person.begin()
+    binding = Binding(ChallengePurpose.SIGN_IN, "a handle")
+    challenge = Challenge("its hash", 7, 1, binding, NOON + timedelta(minutes=5))
+    store.transact(lambda tx: tx.add_challenge(challenge, at=NOON, keep=1))
     events = len(store.events)
     clock.moment += auth.policy.events_kept + DAY
     record(store, clock.moment)  # otherwise, who would believe the clock?
     first, second = auth.maintenance(), auth.maintenance()
 
-    assert Maintained(clock.moment, events=events, addresses=0, pending_sign_ins=1, sessions=1) == first
+    assert Maintained(clock.moment, events=events, addresses=0, pending_sign_ins=1, sessions=1, challenges=1) == first
     assert nothing(clock.moment) == second
     assert len(store.events) == 1
 

@@ -29,7 +29,13 @@ T = TypeVar("T")
 KEYS = KeyRing([Fernet.generate_key().decode()])
 SERVERS = ["postgresql", "mariadb"]
 DATABASES = ["sqlite", *SERVERS]
-OURS = ["twofold_events", "twofold_pending_sign_ins", "twofold_sessions"]
+OURS = [
+    "twofold_challenges",
+    "twofold_credentials",
+    "twofold_events",
+    "twofold_pending_sign_ins",
+    "twofold_sessions",
+]
 
 
 def users_of(key: type, *, mixin: bool = True) -> Any:

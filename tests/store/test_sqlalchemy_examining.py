@@ -17,6 +17,8 @@ from twofold.testing.store_contract.promises import full_enrollment
 SQL = {
     # Something is not there.
     "no-table": ("DROP TABLE twofold_events", "there is no table twofold_events"),
+    "no-challenges": ("DROP TABLE twofold_challenges", "there is no table twofold_challenges"),
+    "no-credentials": ("DROP TABLE twofold_credentials", "there is no table twofold_credentials"),
     "no-column": ("ALTER TABLE users DROP COLUMN twofa_epoch", "there is no column users.twofa_epoch"),
     "no-column-of-ours": (
         "ALTER TABLE twofold_sessions DROP COLUMN amr",

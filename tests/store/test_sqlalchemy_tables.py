@@ -1,6 +1,8 @@
 """The tables: what may carry a second factor, which columns there are, and what is left of a user."""
 
 import asyncio
+import secrets
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import create_engine, delete, func, inspect, select
@@ -8,8 +10,11 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from tests.store.hosts import DATABASES, OURS, SERVERS, Host, auth_of, enrolled, users_of
 from twofold import ConfigurationError
+from twofold.core.webauthn import Binding, Challenge, ChallengePurpose
 from twofold.errors import UnknownUser
+from twofold.service.ports import Transaction
 from twofold.sqlalchemy import SqlAlchemyStore, TwoFactorMixin
+from twofold.testing.clock import NOON
 
 
 class Unmapped:
@@ -97,7 +102,8 @@ def test_the_columns_of_the_specification_are_on_users(make_host, database):
     assert columns["totp_secret"]["type"].length == 255
     assert (columns["totp_secret"]["nullable"], columns["twofa_enabled"]["nullable"]) == (True, True)
     assert (row.totp_secret, row.twofa_enabled, row.twofa_backup_codes) == (None, False, None)
-    assert columns["twofa_backup_codes"]["type"].__visit_name__ in {"TEXT", "text"}
+    for name in ("twofa_backup_codes", "twofa_webauthn_keys"):
+        assert columns[name]["type"].__visit_name__ in {"TEXT", "text"}
     assert set(columns) == {"id", "email", *TwoFactorMixin.__annotations__}
 
 
@@ -147,6 +153,15 @@ def rows_of(host: Host, user_id: object) -> dict[str, int]:
         }
 
 
+def with_a_key(tx: Transaction, user_id: object) -> None:
+    """What is kept of a WebAuthn key beside the row, and a challenge that waits."""
+    binding = Binding(ChallengePurpose.SIGN_IN, "a handle")
+    tx.add_challenge(
+        Challenge(secrets.token_hex(32), user_id, 1, binding, NOON), at=NOON - timedelta(minutes=1), keep=1
+    )
+    tx.add_credential(secrets.token_hex(32), user_id)
+
+
 @pytest.mark.parametrize("side_table", [None, "user_two_factor"])
 @pytest.mark.parametrize("database", DATABASES)
 def test_forgetting_leaves_no_row(make_host, database, side_table):
@@ -158,6 +173,7 @@ def test_forgetting_leaves_no_row(make_host, database, side_table):
     for one in (person, other):
         one.sign_in("a session of " + str(one.user_id))
         one.begin()
+        one.auth.store.transact(lambda tx, one=one: with_a_key(tx, one.user_id))
     before = rows_of(host, person.user_id)
     person.auth.forget(person.user_id)
     users = host.users.__table__
@@ -180,6 +196,7 @@ def test_the_host_can_delete_a_user(make_host, database, side_table):
     person = enrolled(host)
     person.sign_in("a session")
     person.begin()
+    person.auth.store.transact(lambda tx: with_a_key(tx, person.user_id))
     users = host.users.__table__
     with host.engine.begin() as connection:
         connection.execute(delete(users).where(users.c.id == person.user_id))
