@@ -131,11 +131,17 @@ BY_PASSWORD = {
     "DELETE /api/auth/sessions/{id}",
     "POST /api/auth/logout",
     "GET /api/auth/2fa/status",
+    "GET /api/auth/2fa/webauthn",
 }
 """The routes that a session by password alone opens, also where the user has a second factor."""
 
-BY_PROOF = {f"POST /api/auth/2fa/{name}" for name in ("verify", "step-up", "disable", "backup-codes")}
+BY_PROOF = {
+    f"POST /api/auth/2fa/{name}" for name in ("verify", "step-up", "disable", "backup-codes", "webauthn/register")
+}
 """The routes that take a proof in each request, whatever the session has proved before."""
+
+BY_KEY = {"POST /api/auth/2fa/webauthn/authenticate/options"}
+"""The route that hands out what only a key can answer."""
 
 BY_SECOND_FACTOR = {"GET /api/auth/2fa/events", "GET /api/auth/2fa/export"}
 """The routes that ask for a second factor where there is one, and not for a fresh one."""

@@ -6,7 +6,7 @@ import pytest
 from httpx2 import Response
 
 from tests.attacks.acts import finish, told
-from tests.attacks.roads import BY_PASSWORD, BY_PROOF, BY_SECOND_FACTOR, OPEN, Route, routes_of
+from tests.attacks.roads import BY_KEY, BY_PASSWORD, BY_PROOF, BY_SECOND_FACTOR, OPEN, Route, routes_of
 from tests.http.world import Person, World
 
 
@@ -87,6 +87,7 @@ def test_c19_every_route_asks_for_what_it_should(world: World, somebody: Callabl
         dict.fromkeys(BY_SECOND_FACTOR, proved)
         | dict.fromkeys(BY_PROOF, "invalid-request")
         | dict.fromkeys(BY_PASSWORD, "success")
+        | dict.fromkeys(BY_KEY, "not-enabled")
     )
     assert answers == expected
 

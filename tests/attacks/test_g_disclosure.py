@@ -13,6 +13,7 @@ from tests.attacks.acts import events_of, finish, log_in, told
 from tests.attacks.roads import Route, routes_of
 from tests.http.administration import ADMIN
 from tests.http.administration import ROUTES as ADMIN_ROUTES
+from tests.http.keys import new_key, put_key
 from tests.http.problems import everything
 from tests.http.test_disclosure import STATUSES, Story, everything_logged
 from tests.http.victim import Victim
@@ -28,13 +29,18 @@ SHOWN_BY = {
     "secret": {f"POST {PREFIX}/setup"},
     "otpauth_uri": {f"POST {PREFIX}/setup"},
     "qr_code": {f"POST {PREFIX}/setup"},
-    "backup_codes": {f"POST {PREFIX}/verify", f"POST {PREFIX}/backup-codes", *COUNTED_BY},
+    "backup_codes": {
+        *(f"POST {PREFIX}/{name}" for name in ("verify", "backup-codes", "webauthn/register")),
+        *COUNTED_BY,
+    },
     "sign_in_token": {"POST /api/auth/login"},
     "access_token": {
         "POST /api/auth/login",
         "POST /api/auth/login/second-factor",
         f"POST {PREFIX}/verify",
         f"POST {PREFIX}/disable",
+        f"POST {PREFIX}/webauthn/register",
+        f"DELETE {PREFIX}/webauthn/{{id}}",
     },
 }
 """The names of what is secret in an answer, and the only routes that may have it there."""
@@ -50,6 +56,11 @@ def answered(route: Route, victim: Victim) -> Response:
         body = {"code": victim.new_code}
     if route.takes("replace"):
         body = {"replace": True}
+    if "/webauthn" in route.path:
+        put_key(victim.person)
+        body = {"name": "At home"} if route.method == "PATCH" else {}
+    if route.path.endswith("/webauthn/register"):
+        body = new_key(victim.person)
     return route.ask(victim.person, victim.person.bearer, body)
 
 

@@ -147,7 +147,8 @@ def tables_after(database: OldDatabase, *, by_hand: bool) -> dict[str, Any]:
     engine = create_engine(database.sync_url)
     looking = inspect(engine)
     found = {
-        table: ([str(column) for column in looking.get_columns(table)], looking.get_indexes(table))
+        # By name: what is made by hand, the roles come after.
+        table: (sorted(str(column) for column in looking.get_columns(table)), looking.get_indexes(table))
         for table in looking.get_table_names()
     }
     engine.dispose()

@@ -14,16 +14,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 
 from app.main import create_app, ensure_it_can_listen, prepare
+from app.utils.two_factor_auth import relying_party
 from tests.servers import free_port
 from twofold import AAL2, ConfigurationError, KeyRing, TwoFactorAuth
 from twofold.core.sealing import EXAMPLE_KEY
 from twofold.settings import Settings
 from twofold.testing import MemoryStore
+from twofold.webauthn import RelyingParty
 
 ROOT = Path(__file__).parents[2]
 STOP_SECONDS = 60
@@ -80,7 +83,8 @@ FAULTS = {
     "no process": fault("WEB_CONCURRENCY", "0", "write a number from 1 to 256"),
     "half a process": fault("WEB_CONCURRENCY", "1.5", "write a number from 1 to 256"),
     "unknown profile": fault("TWOFA_PROFILE", "strictest", "write one of recommended, aal2, pci_dss"),
-    "profile that cannot be kept": fault("TWOFA_PROFILE", "aal2", "phishing-resistant factor on offer"),
+    "pages at a path": fault("PUBLIC_URL", "https://accounts.example.com/login", "write https://host[:port]"),
+    "pages without a scheme": fault("PUBLIC_URL", "accounts.example.com", "write https://host[:port]"),
     "neither yes nor no": fault("TWOFA_READ_FERNET", "perhaps", "write one of 1, true, 0, false"),
     "unknown kind of place": fault("APP_ENV", "staging", "write one of production, development"),
     "log of another form": fault("LOG_FORMAT", "logfmt", "write one of json, text"),
@@ -173,7 +177,7 @@ def test_all_that_is_wrong_is_told_at_once():
     text = refusal_of(*every.values())
 
     assert sorted(names_in(text)) == sorted(every)
-    assert len(every) == 16
+    assert len(every) == 17
 
 
 def test_values_stay_out_of_a_traceback():
@@ -276,13 +280,31 @@ def test_what_production_says_of_itself(tmp_path):
 
 def test_a_profile_that_cannot_be_kept_stops_every_host():
     """
-    NIST SP 800-63B-4, 2.2.2: verifiers SHALL offer at least one phishing-resistant option at AAL2. There is none yet,
-    so no application gets an object that claims otherwise.
+    NIST SP 800-63B-4, 2.2.2: verifiers SHALL offer at least one phishing-resistant option at AAL2. Without WebAuthn no
+    application gets an object that claims otherwise; with it the profile is had.
     """
-    with pytest.raises(ConfigurationError, match="phishing-resistant factor on offer") as refused:
-        TwoFactorAuth(issuer="Acme", keys=KeyRing([KEY]), store=MemoryStore(), policy=AAL2)
+    acme: dict[str, Any] = {"issuer": "Acme", "keys": KeyRing([KEY]), "store": MemoryStore(), "policy": AAL2}
+    with pytest.raises(ConfigurationError, match="phishing-resistant factor on offer"):
+        TwoFactorAuth(**acme)
 
-    assert str(refused.value).count(".") == 1
+    assert TwoFactorAuth(**acme, webauthn=RelyingParty("https://accounts.example.com")).offers_webauthn
+
+
+def test_where_pages_are():
+    """
+    Keys are on offer on this machine by default, in production only where it is said; on an address never.
+    """
+
+    def offered(**environment: str) -> Any:
+        settings = Settings.from_environment({"ENCRYPTION_KEY": KEY} | environment)
+        found = relying_party(settings)
+        return found and found.origin
+
+    assert offered() == "http://localhost:8000"
+    assert offered(PORT="9000") == "http://localhost:9000"
+    assert offered(APP_ENV="production") is None
+    assert offered(APP_ENV="production", PUBLIC_URL="https://Accounts.example.com/") == "https://accounts.example.com"
+    assert [offered(PUBLIC_URL=url) for url in ("http://192.0.2.7:8000", "http://accounts.example.com")] == [None, None]
 
 
 def test_an_application_is_not_made_of_wrong_settings():
@@ -383,7 +405,8 @@ def refused(tree: Path, sealed: str, taken: str) -> Iterator[dict[str, Refused]]
     environments = {
         "key missing": {"ENCRYPTION_KEY": "", "APP_ENV": "production"},
         "key lost": {"ENCRYPTION_KEY": "", "DATABASE_URL": sealed},
-        "many": {"PORT": "0", "ENCRYPTION_KEY": "changethis", "TWOFA_PROFILE": "aal2"},
+        "many": {"PORT": "0", "ENCRYPTION_KEY": "changethis", "TWOFA_PROFILE": "strict"},
+        "no keys on offer": {"TWOFA_PROFILE": "aal2", "PUBLIC_URL": "http://192.0.2.7:8000"},
         "database": {"DATABASE_URL": f"postgres://me:pw99@127.0.0.1:{free_port()}/db"},
         "port taken": {"PORT": taken},
     }
@@ -419,7 +442,8 @@ def end(process: "subprocess.Popen[str]") -> None:
     [
         ("key missing", ["ENCRYPTION_KEY"], "set it to 32 random bytes"),
         ("key lost", ["ENCRYPTION_KEY"], "values are sealed under it: set it"),
-        ("many", ["PORT", "ENCRYPTION_KEY", "TWOFA_PROFILE"], "take recommended or pci_dss"),
+        ("many", ["PORT", "ENCRYPTION_KEY", "TWOFA_PROFILE"], "write one of recommended, aal2, pci_dss"),
+        ("no keys on offer", ["PUBLIC_URL"], "write the origin of your pages"),
         ("database", ["DATABASE_URL"], "out of reach"),
         ("port taken", ["HOST"], "Address already in use"),
     ],

@@ -149,7 +149,7 @@ FAULTS = {
     ),
     "no-app-left": Fault(
         "set_ups",
-        ("no authenticator app is left, of 1 user (", "twofold users reset"),
+        ("no authenticator app or key is left, of 1 user (", "twofold users reset"),
         breaks="UPDATE users SET totp_secret = NULL",
         light="amber",
     ),
@@ -300,7 +300,8 @@ def test_a_database_that_is_away_is_one_red_finding(here: Operator):
     assert done.code == 1
     assert found.pop("database") == "red"
     assert set(found) == {
-        *("clock", "tables", "migrations", "rows_per_key", "sealed_values", "backup_codes", "set_ups", "last_steps")
+        *("clock", "tables", "migrations", "rows_per_key", "sealed_values", "backup_codes", "set_ups", "last_steps"),
+        "webauthn_keys",
     }
     assert set(found.values()) == {"amber"}
     assert "hidden" not in done.out + done.err

@@ -229,8 +229,8 @@ def test_forgetting(host: Host, ann: Person):
     host.use(lambda auth: auth.forget(ann.id))
 
     ours = [table for table in host.metadata.sorted_tables if table.name.startswith("twofold_")]
-    assert len(ours) == 3
-    assert [host.execute(select(func.count()).where(table.c.user_id == ann.id)) for table in ours] == [[(0,)]] * 3
+    assert len(ours) == 5
+    assert [host.execute(select(func.count()).where(table.c.user_id == ann.id)) for table in ours] == [[(0,)]] * 5
     assert told(browser.post("/payouts")) == (403, "second-factor-not-set-up")
     assert browser.get(f"{PREFIX}/status").json()["enabled"] is False
 

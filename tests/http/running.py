@@ -27,11 +27,14 @@ class RunningServer:
 
     Args:
         both: It listens for both kinds of IP on one socket.
+        port: On which one, where the application has to know it.
     """
 
-    def __init__(self, app: FastAPI, http: str, loop: str, *, both: bool = False) -> None:
+    def __init__(self, app: FastAPI, http: str, loop: str, *, both: bool = False, port: int = 0) -> None:
         family = socket.AF_INET6 if both else socket.AF_INET
-        self._listening = socket.create_server(("::" if both else "127.0.0.1", 0), family=family, dualstack_ipv6=both)
+        self._listening = socket.create_server(
+            ("::" if both else "127.0.0.1", port), family=family, dualstack_ipv6=both
+        )
         self.port: int = self._listening.getsockname()[1]
         config = uvicorn.Config(app, http=http, loop=loop, proxy_headers=False, server_header=False, log_config=None)
         self._server = uvicorn.Server(config)

@@ -143,7 +143,18 @@ def test_one_user(each_world: World):
         "enabled": True,
         "enabled_at": NOON,
         "locked_until": HALF_PAST,
-        "factors": [{"factor": "totp", "enabled_at": NOON, "last_used_at": NOON, "switched_off": False}],
+        "factors": [
+            {
+                "factor": "totp",
+                "enabled_at": NOON,
+                "last_used_at": NOON,
+                "switched_off": False,
+                "name": None,
+                "transports": [],
+                "backed_up": None,
+                "user_verified": None,
+            }
+        ],
         "backup_codes": {"made": 10, "remaining": 9, "used_at": [NOON], "switched_off": False},
         "set_up_until": None,
         "failures": {"totp": 5, "backup_code": 1},
@@ -408,6 +419,7 @@ def test_adoption(each_world: World):
         "users": 3,
         "enabled": 1,
         "totp": 1,
+        "webauthn": 0,
         "pending": 1,
         "locked": 1,
         "without_factor": 0,

@@ -12,7 +12,9 @@ from httpx2 import Response
 
 from tests.http.administration import ADMIN
 from tests.http.bodies import JSON
-from tests.http.world import ELSEWHERE, PASSWORD, PREFIX, Person, World
+from tests.http.keys import put_key
+from tests.http.world import ELSEWHERE, ORIGIN, PASSWORD, PREFIX, Person, World
+from twofold.testing import SecurityKey
 
 MATRIX = Path(__file__).parents[2] / "docs" / "access-matrix.md"
 
@@ -125,12 +127,29 @@ def session_id(person: Person, case: Case) -> int:
     return int(answer["items"][0]["id"])
 
 
+def key_id(person: Person) -> str:
+    """The name of a key of this person's, made past everything; of nobody's, where there is no second factor."""
+    if not person.row()["twofa_enabled"]:
+        return "nobodys"
+    put_key(person, "theirs")
+    return "theirs"
+
+
+def registration(case: Case) -> dict[str, Any]:
+    """The answer of a new key, to options where they are to be had."""
+    nobodys = {"challenge": "", "rp": {"id": ""}, "user": {"id": ""}}
+    options = case.person.world.post(f"{PREFIX}/webauthn/register/options", json={}, headers=case.headers)
+    return {"credential": SecurityKey(ORIGIN).create(options.json() if options.is_success else nobodys)}
+
+
 def ask(route: str, kind: str, case: Case) -> Response:
     """A request that is right in all but, perhaps, who sends it."""
     method, path = route.split()
     if path.startswith(ADMIN):
         return asked_as_admin(method, path, case)
     owner = case.other if kind == "another user" else case.person
+    if "/webauthn" in path:
+        path = path.replace("{id}", key_id(owner))
     bodies: dict[str, Callable[[], Any]] = {
         "POST /api/auth/register": lambda: {"email": case.person.world.stranger(), "password": PASSWORD},
         "POST /api/auth/login": lambda: case.person.password,
@@ -142,6 +161,10 @@ def ask(route: str, kind: str, case: Case) -> Response:
             f"POST {PREFIX}/{name}": lambda: {"code": case.code()}
             for name in ("verify", "disable", "backup-codes", "step-up")
         },
+        f"PATCH {PREFIX}/webauthn/{{id}}": lambda: {"name": "At home"},
+        f"POST {PREFIX}/webauthn/register/options": dict,
+        f"POST {PREFIX}/webauthn/register": lambda: registration(case),
+        f"POST {PREFIX}/webauthn/authenticate/options": lambda: {"sign_in_token": case.sign_in_token},
     }
     if "{id}" in path:
         path = path.replace("{id}", str(session_id(owner, case)))

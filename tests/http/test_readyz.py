@@ -12,6 +12,7 @@ from sqlalchemy import event, insert, text
 from app.models.user import User
 from app.routes.health import LOOKED_AT, Readiness, sample
 from tests.http.asgi import Asked
+from tests.http.keys import put_key
 from tests.http.problems import slug_of
 from tests.http.test_unavailable import flipped
 from tests.http.world import Place, World, in_process, settings_for
@@ -115,6 +116,7 @@ def test_what_is_no_text_takes_no_node_away(fresh_place: Any, key: str, purpose:
     with in_process(place, settings_for(place, key)) as world:
         people = [world.enrolled() for _ in range(3)]
         world.use(lambda auth: auth.totp.set_up(people[0].id, replace=True))
+        put_key(people[0])
         world.execute(text(f"UPDATE users SET {purpose.value} = {value} WHERE id = {people[1].id}"))
 
         assert asked(world) == "ready"

@@ -27,7 +27,7 @@ from tests.http.victim import (
     Victim,
     method_of,
 )
-from tests.http.world import Person, World, in_process, settings_for
+from tests.http.world import PREFIX, Person, World, in_process, settings_for
 from twofold import PCI_DSS
 from twofold.core.events import Event
 from twofold.core.totp import TypedCode
@@ -45,6 +45,10 @@ BEHIND_A_SESSION = [
     ("POST", LOGOUT),
     *((method_of(path), path) for path in BODIES if path not in {REGISTER, LOGIN, FINISH}),
     *((method, path_of(path, 1)) for method, path in ADMIN_ROUTES),
+    ("GET", f"{PREFIX}/webauthn"),
+    ("PATCH", f"{PREFIX}/webauthn/1"),
+    ("DELETE", f"{PREFIX}/webauthn/1"),
+    *(("POST", f"{PREFIX}/webauthn/{name}") for name in ("register", "register/options", "authenticate/options")),
 ]
 """Every route that asks who is signed in."""
 

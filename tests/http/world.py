@@ -25,7 +25,7 @@ from twofold.fastapi.password_limits import PasswordLimits
 from twofold.service.sessions import Proved
 from twofold.settings import Settings
 from twofold.sqlalchemy import SqlAlchemyStore
-from twofold.testing import StoppedClock
+from twofold.testing import SecurityKey, StoppedClock
 from twofold.testing.clock import NOON
 
 T = TypeVar("T")
@@ -36,6 +36,8 @@ PASSWORD_HASH = PASSWORDS.hash(PASSWORD)
 STEP = timedelta(seconds=30)
 AT_HOME, ELSEWHERE = "192.0.2.0/24", "198.51.100.9"
 """From where admins are let in, and an address that is not there."""
+ORIGIN = "https://accounts.example.com"
+"""Of the pages that people use."""
 
 
 @dataclass(frozen=True)
@@ -208,6 +210,23 @@ class Person:
             self.world.use(lambda auth: auth.sessions.started(proved, hashed(token)))
         return token
 
+    def key(self, **kind: Any) -> SecurityKey:
+        """A security key that is registered in this session, which begins anew."""
+        key = SecurityKey(ORIGIN, **kind)
+        options = self.post("/webauthn/register/options").json()
+        registered = self.post("/webauthn/register", {"credential": key.create(options)})
+        assert registered.status_code == 201, registered.text
+        self.token = registered.json()["access_token"]
+        self.backup_codes = tuple(registered.json()["backup_codes"] or self.backup_codes)
+        return key
+
+    def touched(self, key: SecurityKey, sign_in_token: str = "", **changes: Any) -> dict[str, Any]:
+        """The answer of a key to options that are asked for now: in this session, or for a pending sign-in."""
+        body = {"sign_in_token": sign_in_token} if sign_in_token else {}
+        options = self.post("/webauthn/authenticate/options", body)
+        assert options.status_code == 200, options.text
+        return key.get(options.json(), **changes)
+
     def sign_in_token(self) -> str:
         """The handle of a pending sign-in: the password was right."""
         pending: Any = self.world.use(lambda auth: auth.sign_in.begin(self.id))
@@ -264,7 +283,7 @@ class Person:
 
 
 def settings_for(place: Place, key: str, *, policy: Policy = RECOMMENDED, **others: Any) -> Settings:
-    at_home = {"admin_allowed_ips": (AT_HOME,)} | others
+    at_home = {"admin_allowed_ips": (AT_HOME,), "public_url": ORIGIN} | others
     return Settings(database_url=place.async_url, encryption_key=(key,), policy=policy, **at_home)
 
 

@@ -106,7 +106,7 @@ def test_no_secret_stands_in_it():
     told = RAW["x-node"]["environment"] | RAW["services"]["database"]["environment"]
     secrets = {name: value for name, value in told.items() if SECRET.search(name) or name.endswith("_URL")}
 
-    assert set(secrets) == {"DATABASE_URL", "ENCRYPTION_KEY", "REDIS_URL", "POSTGRES_PASSWORD"}
+    assert set(secrets) == {"DATABASE_URL", "ENCRYPTION_KEY", "PUBLIC_URL", "REDIS_URL", "POSTGRES_PASSWORD"}
     assert [name for name, value in secrets.items() if "${" not in value] == []
     assert re.findall(r"^requirepass (?!\$\{REDIS_PASSWORD:\?)", RAW["configs"]["redis"]["content"], re.MULTILINE) == []
     assert re.search(r"[A-Za-z0-9_-]{43}=", TEXT) is None
