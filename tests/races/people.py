@@ -3,19 +3,23 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
+from typing import Any
 
 from sqlalchemy.orm import Session
 
-from tests.races.place import Place
+from tests.races.place import ORIGIN, Place
 from twofold import TwoFactorAuth
 from twofold.core.backup_codes import TypedBackupCode, typed_backup_code
 from twofold.core.enrollment import Enrollment
 from twofold.core.totp import TotpSecret, TypedCode, time_step_at
+from twofold.core.webauthn import GivenCredential, WebAuthnKey, given_credential
 from twofold.service.sign_in import SecondFactorPending
+from twofold.testing import SecurityKey
 from twofold.testing.clock import NOON
 
 EARLIER = NOON - timedelta(minutes=5)
 STEP = timedelta(seconds=30)
+SESSION = "a session"
 
 
 def right_code(secret: TotpSecret, at: datetime = NOON) -> TypedCode:
@@ -57,6 +61,26 @@ class Person:
         return self.people.enrollment(self.user_id)
 
 
+@dataclass(frozen=True)
+class KeyOwner:
+    """Somebody whose second factor is a security key."""
+
+    people: "People"
+    user_id: int
+    device: SecurityKey
+
+    def answer(self, device: SecurityKey | None = None, **changes: int) -> GivenCredential:
+        """An answer of the key, or of another one, to a challenge of its own."""
+        options = self.people.auth().webauthn.session_options(self.user_id, SESSION)
+        return given_credential((device or self.device).get(options, **changes))
+
+    @property
+    def key(self) -> WebAuthnKey:
+        """What is stored of the key."""
+        (key,) = self.people.auth().webauthn.keys(self.user_id)
+        return key
+
+
 class People:
     """The people of one place."""
 
@@ -87,6 +111,17 @@ class People:
         confirmed = auth.totp.confirm(user_id, right_code(secret, EARLIER))
         auth.sessions.paid(user_id, confirmed.proved.debt)
         return Person(self, user_id, secret, tuple(map(typed_backup_code, confirmed.backup_codes or ())))
+
+    def created(self, user_id: int, device: SecurityKey, at: datetime = NOON) -> GivenCredential:
+        """A key that a user without a second factor is about to register."""
+        return given_credential(device.create(self.auth(at).webauthn.registration_options(user_id, SESSION)))
+
+    def with_key(self, **kind: Any) -> KeyOwner:
+        """A user whose security key has been registered for some minutes."""
+        user_id, device, auth = self.somebody(), SecurityKey(ORIGIN, **kind), self.auth(EARLIER)
+        registered = auth.webauthn.register(user_id, SESSION, self.created(user_id, device, EARLIER), None)
+        auth.sessions.paid(user_id, registered.proved.debt)
+        return KeyOwner(self, user_id, device)
 
     def enrollment(self, user_id: int) -> Enrollment:
         return self.store.read(lambda tx: tx.enrollment(user_id))

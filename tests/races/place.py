@@ -17,6 +17,9 @@ from twofold import RECOMMENDED, KeyRing, Policy, TwoFactorAuth
 from twofold.sqlalchemy import SqlAlchemyStore, TwoFactorMixin
 from twofold.testing import StoppedClock
 from twofold.testing.clock import NOON
+from twofold.webauthn import RelyingParty
+
+ORIGIN = "https://accounts.example.com"
 
 
 class Base(DeclarativeBase): ...
@@ -108,7 +111,14 @@ class Place:
     def auth(self, store: SqlAlchemyStore, *, at: datetime = NOON, policy: Policy = RECOMMENDED) -> TwoFactorAuth:
         """The use cases at a moment at which the clock stands still."""
         clock = StoppedClock(at)
-        return TwoFactorAuth(issuer="Acme", keys=KeyRing([self.key]), store=store, policy=policy, clock=clock)
+        return TwoFactorAuth(
+            issuer="Acme",
+            keys=KeyRing([self.key]),
+            store=store,
+            policy=policy,
+            clock=clock,
+            webauthn=RelyingParty(ORIGIN),
+        )
 
 
 def _python_does_not_begin(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
