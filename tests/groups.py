@@ -2,10 +2,13 @@
 
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-TOGETHER = {"attacks": "races", "nodes": "nodes", "races": "races", "storms": "storms"}
-"""Folders that share what they start: a crew, which takes most of a server's connections; the worlds of the storms."""
+TOGETHER = {"browser": "browser"} | dict.fromkeys(("attacks", "nodes", "races", "rotation", "storms"), "crowds")
+"""
+Folders that share what they start, or must not run side by side: one browser at a time; and what starts many processes,
+takes most of a server's connections, or measures itself by how long a lock is held.
+"""
 
-FIRST = ("races", "storms", "rotation", "nodes", "backend")
+FIRST = ("crowds", "backend")
 """The longest, so that no worker is left with one of them at the end."""
 
 
