@@ -15,6 +15,8 @@ UNITS = {
     "first_wait_at": "failures",
     "cap": "failures",
     "backup_codes": "codes",
+    "webauthn_keys": "keys",
+    "challenges": "challenges",
     "pending_sign_ins": "sign-ins",
     "password_failures": "failures",
     "address_failures": "failures",

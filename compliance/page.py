@@ -36,9 +36,8 @@ line](threat-model.md).
 PROFILES = """\
 ## The profiles
 
-`TWOFA_PROFILE` chooses one, or `policy=` in an application. `recommended` bears the name of no standard. `aal2` does
-not start before a phishing-resistant factor is there (NIST SP 800-63B-4, 2.2.2): its numbers are shown, it cannot be
-had.
+`TWOFA_PROFILE` chooses one, or `policy=` in an application. `recommended` bears the name of no standard. `aal2`
+starts only where WebAuthn keys are on offer (NIST SP 800-63B-4, 2.2.2).
 """
 BOUNDS = """\
 A policy that bears the name of a standard and leaves these bounds does not start

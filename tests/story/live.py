@@ -34,7 +34,8 @@ class ClockInAFile:
 def settings_in(folder: Path, *, issuer: str = "Twofold") -> Settings:
     """Settings of a backend on a SQLite file of its own."""
     url = f"sqlite+aiosqlite:///{folder / 'backend.sqlite'}"
-    return Settings(database_url=url, encryption_key=(Fernet.generate_key().decode(),), issuer=issuer)
+    keys = (Fernet.generate_key().decode(),)
+    return Settings(database_url=url, encryption_key=keys, issuer=issuer, public_url="http://localhost:8000")
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from twofold.errors import ConfigurationError, InvalidCode, StepUpRequired
 from twofold.service.sign_in import SecondFactorPending
 from twofold.settings import Settings
 from twofold.testing import MemoryStore, StoppedClock
+from twofold.webauthn import RelyingParty
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "exceptions.md").read_text()
@@ -79,7 +80,8 @@ def someone(policy: Policy = RECOMMENDED, user_id: int | str = 7) -> Person:
     """Somebody enrolled, over a store in memory."""
     store, clock = MemoryStore(), StoppedClock()
     store.add_user(user_id, "ann@example.com")
-    auth = TwoFactorAuth(issuer="Acme", keys=KeyRing([KEY]), store=store, clock=clock, policy=policy)
+    site = RelyingParty("https://accounts.example.com")
+    auth = TwoFactorAuth(issuer="Acme", keys=KeyRing([KEY]), store=store, clock=clock, policy=policy, webauthn=site)
     person = Person(auth, clock, user_id)
     person.enroll()
     return person
@@ -190,6 +192,7 @@ def test_what_decides_knows_nobody():
         "pending_until",
         "enabled",
         "backup_codes",
+        "webauthn_keys",
         "last_step",
         "epoch",
         "attempts",
@@ -200,16 +203,25 @@ def test_what_decides_knows_nobody():
 
 def test_what_is_proved_comes_from_an_accepted_proof():
     """
-    One function says that a second factor was proved, of a proof that was accepted; one module accepts proofs; and
-    what a session has proved is stored in two places, where a session starts and where it steps up.
+    Two functions say that a second factor was proved: of a proof that was accepted, and of a key that was registered a
+    moment ago; one module accepts proofs; and what a session has proved is stored in two places, where a session starts
+    and where it steps up.
     """
-    assert callers_of("second_factor_assurance") == {"src/twofold/service/sessions.py::by"}
+    assert callers_of("second_factor_assurance") == {
+        "src/twofold/service/sessions.py::by",
+        "src/twofold/service/sessions.py::by_key",
+    }
+    assert callers_of("by_key") == {"src/twofold/service/webauthn.py::_registered"}
     assert callers_of("save_session") == {
         "src/twofold/service/sessions.py::work",
         "src/twofold/service/step_up.py::_proved",
     }
     assert callers_of("Accepted") == {
-        f"src/twofold/core/enrollment.py::_compared_with_{what}" for what in ("pending", "secret", "backup_codes")
+        f"src/twofold/core/enrollment.py::{what}"
+        for what in ("_totp_accepted", "_compared_with_backup_codes", "_compared_with_keys")
+    }
+    assert callers_of("_totp_accepted") == {
+        f"src/twofold/core/enrollment.py::_compared_with_{what}" for what in ("pending", "secret")
     }
     assert callers_of("judge") == {"src/twofold/service/proofs.py::decide"}
 
