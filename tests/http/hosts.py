@@ -6,9 +6,10 @@ import hmac
 import json
 import secrets
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import Cookie, Depends, FastAPI, HTTPException, Request, Response
 from fastapi.security import OAuth2PasswordBearer, OAuth2PasswordRequestForm
@@ -241,7 +242,14 @@ async def check_login(body: Login, db: AsyncDb) -> int:
 
 def cookie_host(folder: Path, key: str) -> Running:
     """Asynchronous, with sessions in the database that a cookie names."""
-    app, engine = FastAPI(), create_async_engine(f"sqlite+aiosqlite:///{folder}/db")
+
+    @asynccontextmanager
+    async def closed_in_the_end(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await cast("SqlAlchemyStore", auth.store).close()
+        await engine.dispose()
+
+    app, engine = FastAPI(lifespan=closed_in_the_end), create_async_engine(f"sqlite+aiosqlite:///{folder}/db")
     auth, own = prepared(folder, key, engine)
     app.state.engine = engine
     two_factor = TwoFactor(auth, current_session=cookie_session, sessions=CookieSessions)
