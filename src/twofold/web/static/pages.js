@@ -1,0 +1,136 @@
+// What pages do beside their forms. It asks no server: it fills in and submits what the page holds.
+"use strict";
+(() => {
+  const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+  const lang = document.documentElement.lang;
+  for (const element of all("[hidden][data-copies], [hidden][data-prints], [hidden][data-shows]")) element.hidden = false;
+
+  // -- focus: what was marked for it, where the browser did not give it --
+  if (document.activeElement === document.body) document.querySelector("[autofocus]")?.focus();
+
+  // -- every form is sent once --
+  const sent = new WeakSet();
+  document.addEventListener("submit", (event) => {
+    if (sent.has(event.target)) event.preventDefault();
+    sent.add(event.target);
+    event.target.setAttribute("aria-busy", "true");
+  });
+
+  // -- a code is sent by itself when it is complete; the same one only once --
+  for (const input of all("[data-digits]")) {
+    let last = "";
+    input.addEventListener("input", () => {
+      const code = input.value.replace(/[\s-]/g, "");
+      if (code.length !== Number(input.dataset.digits) || !/^[0-9]+$/.test(code) || code === last) return;
+      if (sent.has(input.form) || input.form.querySelector("button:disabled")) return;
+      last = code;
+      input.form.requestSubmit();
+    });
+  }
+
+  // -- a wait counts down; it is read out now and then, not every second --
+  const words = (number, unit) => new Intl.NumberFormat(lang, { style: "unit", unit, unitDisplay: "long" }).format(number);
+  const inWords = (seconds) => [[Math.floor(seconds / 60), "minute"], [seconds % 60, "second"]]
+    .filter(([number]) => number).map((pair) => words(...pair)).join(" ");
+  for (const wait of all("[data-seconds]")) {
+    const { text, done } = wait.dataset, until = Date.now() + wait.dataset.seconds * 1000;
+    const button = wait.closest("form")?.querySelector("button:not([type=button])");
+    const shown = document.createElement("span"), spoken = document.createElement("span");
+    shown.ariaHidden = "true";
+    spoken.className = "unseen";
+    spoken.setAttribute("role", "status");
+    spoken.textContent = wait.textContent;
+    wait.replaceChildren(shown, spoken);
+    if (button) button.disabled = true;
+    const tick = () => {
+      const left = Math.ceil((until - Date.now()) / 1000);
+      shown.textContent = left > 0 ? text.replace("{time}", inWords(left)) : done;
+      if (left <= 0 || left === 10 || left % 60 === 0) spoken.textContent = shown.textContent;
+      if (left > 0) return;
+      clearInterval(timer);
+      wait.classList.add("over");
+      if (button) button.disabled = false;
+    };
+    const timer = setInterval(tick, 1000);
+    tick();
+  }
+
+  // -- copy, print, show --
+  for (const button of all("[data-copies]")) {
+    const source = document.getElementById(button.dataset.copies);
+    const status = document.querySelector(`[data-copied="${button.dataset.copies}"]`);
+    button.addEventListener("click", async () => {
+      const lines = source.dataset.copy ?? all("code", source).map((code) => code.textContent).join("\n");
+      try {
+        await navigator.clipboard.writeText(lines);
+        status.textContent = button.dataset.done;
+      } catch {
+        getSelection().selectAllChildren(source);
+        status.textContent = button.dataset.failed;
+      }
+    });
+  }
+  for (const button of all("[data-prints]")) button.addEventListener("click", () => print());
+  for (const button of all("[data-shows]")) {
+    const input = document.getElementById(button.dataset.shows);
+    const show = (shown) => {
+      input.type = shown ? "text" : "password";
+      button.ariaPressed = String(shown);
+    };
+    button.addEventListener("click", () => show(input.type === "password"));
+    // So that no browser keeps it as a word that was typed.
+    input.form.addEventListener("submit", () => show(false));
+  }
+
+  // -- moments in local time --
+  for (const time of all("time[datetime]")) {
+    const moment = new Date(time.dateTime);
+    if (!time.dateTime.includes("T") || Number.isNaN(moment.getTime())) continue;
+    time.title = time.textContent;
+    time.textContent = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short" }).format(moment);
+  }
+
+  // -- codes leave with the page, and do not come back with it --
+  const secrets = all("[data-wipe]");
+  if (secrets.length) {
+    const wipe = () => {
+      for (const secret of secrets) secret.replaceChildren();
+      for (const gone of all("[data-gone]")) gone.hidden = false;
+    };
+    addEventListener("pagehide", wipe);
+  }
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) location.reload();
+  });
+
+  // -- the touch of a key --
+  const touch = document.getElementById("touch");
+  if (touch) {
+    const { ceremony, options, ...texts } = touch.dataset;
+    const says = touch.querySelector("[data-says]"), fails = touch.querySelector("[data-fails]"), again = touch.querySelector("[data-again]");
+    const slugs = { NotAllowedError: "notAllowed", InvalidStateError: "invalidState", SecurityError: "security" };
+    const fail = (text) => {
+      says.textContent = "";
+      fails.textContent = text.replace("{host}", location.hostname);
+      fails.hidden = again.hidden = false;
+      fails.focus();
+    };
+    const ask = async () => {
+      const parse = ceremony === "create" ? "parseCreationOptionsFromJSON" : "parseRequestOptionsFromJSON";
+      fails.hidden = again.hidden = true;
+      if (!window.PublicKeyCredential?.[parse]) return fail(texts.unsupported);
+      says.textContent = texts.touch;
+      try {
+        const publicKey = PublicKeyCredential[parse](JSON.parse(options));
+        const credential = await navigator.credentials[ceremony]({ publicKey });
+        touch.elements.credential.value = JSON.stringify(credential.toJSON());
+      } catch (error) {
+        return fail(texts[slugs[error.name]] ?? texts.failed);
+      }
+      says.textContent = texts.thanks;
+      touch.requestSubmit();
+    };
+    again.addEventListener("click", ask);
+    ask();
+  }
+})();
