@@ -9,6 +9,12 @@ from twofold.errors import ConfigurationError
 MAX_BODY_BYTES = 65_536
 """Bytes of a request's body at most: three orders above any body we take, three below what hurts."""
 
+MAX_PREFERENCE_CHARACTERS = 4096
+"""Characters of an `Accept` or `Accept-Language` that is read: ten times what a browser with many languages sends."""
+
+MAX_LOGO_BYTES = 20_000
+"""Bytes of a host's logo: with it, the heaviest page of ours stays below 60 kilobytes."""
+
 MAX_LABEL_CHARACTERS = 128
 """Characters of issuer and of account name shown in an authenticator app; keeps the QR code small enough to scan."""
 
