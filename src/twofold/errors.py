@@ -12,6 +12,7 @@ TwofoldError
 ├── RateLimited                 too many wrong passwords: this one was not looked at
 ├── ProofRefused                a proof was looked at and not accepted
 │   ├── InvalidCode             wrong or expired
+│   │   ├── ClockOff            of another time: the phone's clock is off
 │   │   └── InvalidKey          the answer of a key that is not the user's, or is wrong
 │   │       └── KeyCopied       its counter went back: there are two of it
 │   ├── CodeAlreadyUsed         right, but not for the first time
@@ -152,6 +153,23 @@ class InvalidCode(ProofRefused):
 
     slug = "invalid-code"
     detail = "That code is not right. Wait for the next one in your authenticator app and type it in."
+
+
+class ClockOff(InvalidCode):
+    """
+    The code is of another time; told only to the session that began the set-up, which has seen the secret.
+
+    Args:
+        seconds: By how many the phone's clock is ahead, to a time step; negative where it is behind.
+    """
+
+    def __init__(self, seconds: int) -> None:
+        way = "fast" if seconds > 0 else "slow"
+        super().__init__(
+            f"Your phone's clock is about {abs(seconds)} seconds {way}. Let the phone set its time by itself, and type "
+            "the next code."
+        )
+        self.seconds = seconds
 
 
 class InvalidKey(InvalidCode):

@@ -1,5 +1,6 @@
 """Signing in: what a pending sign-in survives, and what it dies of."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -269,3 +270,29 @@ def test_the_handle_shows_in_no_repr(person):
 
     assert isinstance(pending, SecondFactorPending)
     assert pending.sign_in_token not in f"{pending!r} {pending}"
+
+
+def test_a_page_may_look_at_a_sign_in_that_waits(auth, person, clock):
+    """
+    What waits is told as it stands now: its methods, its end, and the wait that wrong codes have set meanwhile.
+    """
+    pending = person.begin()
+    for _ in range(5):
+        with pytest.raises(InvalidCode):
+            auth.sign_in.finish(pending.sign_in_token, person.wrong_code())
+    looked = auth.sign_in.waiting(pending.sign_in_token)
+
+    assert pending.locked_until is None
+    assert replace(pending, locked_until=clock.now() + timedelta(seconds=30)) == looked
+
+
+def test_nothing_is_told_of_a_sign_in_that_has_ended(auth, person):
+    """
+    A handle that is finished, or was never one, is dead to whoever looks, too.
+    """
+    token = person.begin().sign_in_token
+    auth.sign_in.finish(token, person.code())
+
+    for handle in (token, "", "x" * 43):
+        with pytest.raises(SignInTokenDead):
+            auth.sign_in.waiting(handle)

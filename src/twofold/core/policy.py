@@ -74,6 +74,9 @@ CLOCK_DOUBTED = timedelta(days=30)
 CLOCK_SUSPECT = timedelta(seconds=5)
 """A difference of two clocks that somebody should look into: NTP keeps hosts within tens of milliseconds (RFC 5905)."""
 
+CLOCK_HINT_STEPS = 20
+"""How far a phone's clock may be off for its owner to be told by how much: ten minutes; more is another mistake."""
+
 FEW_BACKUP_CODES = 2
 """Backup codes left at most where new ones should be made: one to get in with, and one to set up anew with."""
 

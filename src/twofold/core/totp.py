@@ -112,6 +112,30 @@ class TotpSecret:
         return cls(kept["s"], kept["a"], kept["d"], kept["p"], from_elsewhere)
 
 
+@dataclass(frozen=True)
+class PendingSecret:
+    """
+    The secret of a set-up that waits for its first code.
+
+    Args:
+        begun_by: What names the session that began it, and so has seen the secret; nothing where nobody said.
+    """
+
+    secret: TotpSecret
+    begun_by: str | None = field(default=None, repr=False)
+
+    def to_bytes(self) -> bytes:
+        """What is sealed: the secret as it would be, and beside it who began."""
+        begun = {} if self.begun_by is None else {"b": self.begun_by}
+        return json.dumps(json.loads(self.secret.to_bytes()) | begun, separators=(",", ":")).encode()
+
+    @classmethod
+    def from_bytes(cls, stored: bytes) -> "PendingSecret":
+        """Read what `to_bytes` wrote, or a secret alone, as an older version stored it."""
+        begun_by = json.loads(stored).get("b") if stored.startswith(b"{") else None
+        return cls(TotpSecret.from_bytes(stored), begun_by)
+
+
 def bytes_of(base32: str) -> bytes:
     """The bytes of base32 without padding."""
     return b32decode(base32 + "=" * (-len(base32) % 8))
@@ -164,6 +188,25 @@ def matching_steps(secret: TotpSecret, code: TypedCode, window: range) -> list[T
     Every step is compared, each in constant time, so that the time taken tells nothing about the code.
     """
     return [step for step in map(TimeStep, window) if hmac.compare_digest(secret.code_at(step), code.text)]
+
+
+def clock_offset(secret: TotpSecret, code: TypedCode, at: datetime, steps: int) -> int | None:
+    """
+    By how many seconds the clock that made this code is ahead of *at*, to a time step; negative where it is behind.
+
+    To be told only to whoever has seen the secret: to others it would say of more codes than are accepted that they
+    are right, those of the future among them.
+
+    Args:
+        steps: How far to look, in time steps to each side.
+
+    Returns:
+        The smallest that fits; nothing where the code is of no such time.
+    """
+    here = time_step_at(at, secret.period)
+    found = matching_steps(secret, code, window_at(at, secret.period, steps))
+    nearest = min(found, key=lambda step: abs(step - here), default=None)
+    return None if nearest is None else (nearest - here) * secret.period
 
 
 def otpauth_uri(secret: TotpSecret, *, issuer: str, account: str) -> str:

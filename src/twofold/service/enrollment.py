@@ -14,7 +14,12 @@ from twofold.service.sessions import Proved
 
 @dataclass(frozen=True)
 class Status:
-    """Where a user's second factor stands."""
+    """
+    Where a user's second factor stands.
+
+    Args:
+        locked_until: Until when typed TOTP codes wait, if they do.
+    """
 
     enabled: bool
     pending: bool
@@ -22,6 +27,7 @@ class Status:
     backup_codes_remaining: int
     enabled_at: datetime | None
     last_used_at: datetime | None
+    locked_until: datetime | None
 
 
 @dataclass(frozen=True)
@@ -48,9 +54,19 @@ class EnrollmentCases:
                 backup_codes_remaining=scope.backup_codes(enrollment).remaining,
                 enabled_at=enrollment.enabled_at,
                 last_used_at=scope.tx.last_accepted(user_id) if enrollment.enabled else None,
+                locked_until=scope.locked_until(enrollment),
             )
 
         return self.context.read(work)
+
+    def account(self, user_id: UserId) -> str:
+        """
+        The name under which this user is known, as people see it in their authenticator app.
+
+        Raises:
+            UnknownUser: There is no such user.
+        """
+        return self.context.read(lambda scope: scope.tx.account(user_id))
 
     def disable(self, user_id: UserId, typed: Typed, *, session_id: str | None = None) -> Proved:
         """

@@ -244,7 +244,7 @@ class _Import:
 def _decided(scope: Scope, enrollment: Enrollment, brought: Brought) -> tuple[Outcome, str | None]:
     live: TotpSecret | None = None
     if enrollment.enabled and enrollment.totp_secret is not None:
-        live = open_secret(scope, enrollment, enrollment.totp_secret, Purpose.TOTP_SECRET)
+        live = open_secret(scope, enrollment, enrollment.totp_secret)
     had_one: datetime | None = scope.tx.last_recorded(enrollment.user_id, HAD_ONE)
     return outcome_for(enrollment, live, brought, had_one)
 

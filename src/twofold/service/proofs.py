@@ -10,7 +10,6 @@ from twofold.core.enrollment import (
     Enrollment,
     Judgement,
     Proof,
-    SetUpProof,
     TotpProof,
     Typed,
     WebAuthnProof,
@@ -18,7 +17,7 @@ from twofold.core.enrollment import (
 )
 from twofold.core.events import EventKind
 from twofold.core.sealing import Purpose, Sealed, reading
-from twofold.core.totp import TotpSecret, TypedCode, time_step_at
+from twofold.core.totp import PendingSecret, TotpSecret, time_step_at
 from twofold.core.webauthn import Binding, ChallengePurpose, GivenCredential, WebAuthnKeys, hash_of
 from twofold.errors import ClockMovedBack, InvalidCode, InvalidKey, KeyCopied, Locked, NoSetupPending, NotEnabled
 from twofold.service.context import Scope, logger, named, token_hash
@@ -57,7 +56,7 @@ def proof_of(scope: Scope, enrollment: Enrollment, typed: Typed, binding: Bindin
         return BackupCodeProof(typed, scope.backup_codes(enrollment))
     if enrollment.totp_secret is None:
         raise InvalidCode
-    return TotpProof(typed, open_secret(scope, enrollment, enrollment.totp_secret, Purpose.TOTP_SECRET))
+    return TotpProof(typed, open_secret(scope, enrollment, enrollment.totp_secret))
 
 
 def _answer_of(scope: Scope, enrollment: Enrollment, given: GivenCredential, binding: Binding | None) -> WebAuthnProof:
@@ -87,9 +86,9 @@ def is_answered(scope: Scope, enrollment: Enrollment, given: GivenCredential, bi
     return challenge.is_for(binding, enrollment.user_id, enrollment.epoch, scope.at, scope.context.policy)
 
 
-def set_up_proof_of(scope: Scope, enrollment: Enrollment, typed: TypedCode) -> SetUpProof:
+def pending_secret_of(scope: Scope, enrollment: Enrollment) -> PendingSecret:
     """
-    A typed code, beside the secret of the set-up that waits for it.
+    The secret of the set-up that waits for its first code.
 
     Raises:
         NoSetupPending: None does, or it has expired.
@@ -97,20 +96,23 @@ def set_up_proof_of(scope: Scope, enrollment: Enrollment, typed: TypedCode) -> S
     """
     if enrollment.pending_secret is None or not enrollment.has_pending(scope.at, scope.context.policy):
         raise NoSetupPending
-    return SetUpProof(typed, open_secret(scope, enrollment, enrollment.pending_secret, Purpose.TOTP_PENDING_SECRET))
+    purpose = Purpose.TOTP_PENDING_SECRET
+    opened = scope.context.keys.open_sealed(enrollment.pending_secret, purpose, enrollment.user_id)
+    with reading(purpose):
+        # It is of our own making, and is not taken if it is weak.
+        return PendingSecret.from_bytes(opened)
 
 
-def open_secret(scope: Scope, enrollment: Enrollment, sealed: Sealed, purpose: Purpose) -> TotpSecret:
+def open_secret(scope: Scope, enrollment: Enrollment, sealed: Sealed) -> TotpSecret:
     """
-    A TOTP secret in the clear; it never leaves the transaction.
+    The live TOTP secret in the clear; it never leaves the transaction.
 
     Raises:
         CannotOpen: The stored value does not open, or is no secret.
     """
-    opened = scope.context.keys.open_sealed(sealed, purpose, enrollment.user_id)
-    with reading(purpose):
-        # One that waits for its first code is of our own making, and is not taken if it is weak.
-        return TotpSecret.from_bytes(opened, from_elsewhere=purpose is Purpose.TOTP_SECRET)
+    opened = scope.context.keys.open_sealed(sealed, Purpose.TOTP_SECRET, enrollment.user_id)
+    with reading(Purpose.TOTP_SECRET):
+        return TotpSecret.from_bytes(opened, from_elsewhere=True)
 
 
 def decide(

@@ -1,6 +1,7 @@
 """Signing in: after the right password, the second factor."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -129,6 +130,22 @@ class SignIn:
         scope.tx.add_pending_sign_in(pending, at=scope.at, keep=policy.pending_sign_ins)
         return SecondFactorPending(token, scope.methods(enrollment), pending.expires_at, scope.locked_until(enrollment))
 
+    def waiting(self, sign_in_token: str) -> SecondFactorPending:
+        """
+        A pending sign-in as it stands now, for a page that asks for its second factor.
+
+        Raises:
+            SignInTokenDead: It is unknown, expired, used, or outlived by a change.
+        """
+        handle = token_hash(sign_in_token)
+
+        def work(scope: Scope) -> SecondFactorPending:
+            pending, enrollment = _held_sign_in(scope, handle, scope.enrollment)
+            methods, until = scope.methods(enrollment), scope.locked_until(enrollment)
+            return SecondFactorPending(sign_in_token, methods, pending.expires_at, until)
+
+        return self.context.read(work)
+
     def finish(self, sign_in_token: str, typed: Typed) -> Proved:
         """
         Finish a pending sign-in; it survives typos and dies on success (G6).
@@ -160,11 +177,17 @@ def held_sign_in(scope: Scope, handle: str) -> tuple[PendingSignIn, Enrollment]:
     Raises:
         SignInTokenDead: It is unknown, expired, used, or outlived by a change.
     """
+    return _held_sign_in(scope, handle, scope.lock)
+
+
+def _held_sign_in(
+    scope: Scope, handle: str, enrollment_of: Callable[[UserId], Enrollment]
+) -> tuple[PendingSignIn, Enrollment]:
     found = scope.tx.pending_sign_in(handle)
     if found is None:
         raise SignInTokenDead
     try:
-        enrollment = scope.lock(found.user_id)
+        enrollment = enrollment_of(found.user_id)
     except UnknownUser:
         # The user is gone, on a database that was not asked to keep foreign keys.
         raise SignInTokenDead from None

@@ -1,19 +1,32 @@
 """Enrolling an authenticator app: set up, then confirm with its first code."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from twofold.core.backup_codes import new_backup_codes, stored_backup_codes
-from twofold.core.enrollment import Accepted, Enrollment, Judgement
+from twofold.core.enrollment import Accepted, Enrollment, Judgement, SetUpProof
 from twofold.core.events import EventKind
+from twofold.core.policy import CLOCK_HINT_STEPS
 from twofold.core.qr_code import qr_code_data_uri
-from twofold.core.sealing import Purpose, Sealed, user_text
-from twofold.core.totp import TimeStep, TotpSecret, TypedCode, checked_issuer, new_totp_secret, otpauth_uri
-from twofold.errors import AlreadyEnabled
-from twofold.service.context import Context, Scope
+from twofold.core.sealing import Purpose, user_text
+from twofold.core.totp import (
+    PendingSecret,
+    TimeStep,
+    TotpSecret,
+    TypedCode,
+    checked_issuer,
+    clock_offset,
+    new_totp_secret,
+    otpauth_uri,
+)
+from twofold.errors import AlreadyEnabled, ClockOff, InvalidCode, NoSetupPending
+from twofold.service.context import Context, Scope, token_hash
 from twofold.service.ports import UserId
-from twofold.service.proofs import decide, proof_of, set_up_proof_of
+from twofold.service.proofs import decide, pending_secret_of, proof_of
 from twofold.service.sessions import Proved, require_fresh_to_set_up
+
+BEGUN_BY_CHARACTERS = 32
+"""Of a hash in hex: 128 bits, and with the secret it fits 255 characters, sealed."""
 
 
 @dataclass(frozen=True)
@@ -89,28 +102,60 @@ class Totp:
                 raise AlreadyEnabled
             secret, until = new_totp_secret(context.policy), scope.at + context.policy.set_up_life
             name = scope.tx.account(user_id) if account is None else account
-            scope.tx.save(enrollment.with_pending(self._sealed_pending(secret, enrollment), until))
+            pending = PendingSecret(secret, None if session_id is None else _begun_by(session_id))
+            sealed = context.keys.seal(pending.to_bytes(), Purpose.TOTP_PENDING_SECRET, enrollment.user_id)
+            scope.tx.save(enrollment.with_pending(sealed, until))
             scope.record(EventKind.SET_UP_STARTED)
             return SetUp(secret, issuer, name, until)
 
         return context.transact(work)
 
-    def _sealed_pending(self, secret: TotpSecret, enrollment: Enrollment) -> Sealed:
-        return self.context.keys.seal(secret.to_bytes(), Purpose.TOTP_PENDING_SECRET, enrollment.user_id)
+    def begun(
+        self, user_id: UserId, session_id: str, *, issuer: str | None = None, account: str | None = None
+    ) -> SetUp:
+        """
+        The set-up that waits for its first code, once more, for the session that began it and no other (G9).
 
-    def confirm(self, user_id: UserId, typed: TypedCode) -> Confirmed:
+        Args:
+            session_id: The host's name of the session that asks.
+            issuer: As for `set_up`.
+            account: As for `set_up`.
+
+        Raises:
+            UnknownUser: There is no such user.
+            NoSetupPending: No set-up of this session waits for a code.
+        """
+        issuer = self.context.issuer if issuer is None else checked_issuer(issuer)
+
+        def work(scope: Scope) -> SetUp:
+            enrollment = scope.enrollment(user_id)
+            pending = pending_secret_of(scope, enrollment)
+            # The one guard of G9 here: whoever began has seen the secret, and nobody else may.
+            if pending.begun_by != _begun_by(session_id):
+                raise NoSetupPending
+            name = scope.tx.account(user_id) if account is None else account
+            return SetUp(pending.secret, issuer, name, enrollment.pending_until or scope.at)
+
+        return self.context.read(work)
+
+    def confirm(self, user_id: UserId, typed: TypedCode, *, session_id: str | None = None) -> Confirmed:
         """
         Prove the pending secret with its first code; it becomes the live one, and all sessions are to end (G8).
+
+        Args:
+            session_id: The host's name of the session that asks: the one that began is told of a clock that is off.
 
         Raises:
             UnknownUser: There is no such user.
             NoSetupPending: No set-up waits for a code.
+            ClockOff: The code was right some minutes ago, or will be; counted as a wrong one.
             ProofRefused: The code was not accepted; a wrong one is counted.
         """
 
         def work(scope: Scope) -> tuple[Judgement, tuple[str, ...] | None]:
             enrollment = scope.lock(user_id)
-            proof = set_up_proof_of(scope, enrollment, typed)
+            pending = pending_secret_of(scope, enrollment)
+            proof = SetUpProof(typed, pending.secret)
             codes = new_backup_codes(scope.context.policy) if enrollment.backup_codes is None else None
 
             def change(judged: Enrollment, accepted: Accepted) -> Enrollment:
@@ -121,7 +166,11 @@ class Totp:
                 secret = scope.context.keys.seal(proof.secret.to_bytes(), Purpose.TOTP_SECRET, judged.user_id)
                 return judged.with_totp(secret, accepted.step or TimeStep(0), at=scope.at)
 
-            return decide(scope, enrollment, proof, done=EventKind.FACTOR_ENROLLED, change=change), codes
+            judgement = decide(scope, enrollment, proof, done=EventKind.FACTOR_ENROLLED, change=change)
+            # The one guard against an oracle: to whoever has not seen the secret, one generic answer.
+            if session_id is not None and pending.begun_by == _begun_by(session_id):
+                judgement = _with_clock(judgement, proof, scope.at)
+            return judgement, codes
 
         judgement, codes = self.context.transact(work)
         return Confirmed(Proved.by(judgement), codes)
@@ -144,3 +193,16 @@ class Totp:
             return decide(scope, enrollment, proof_of(scope, enrollment, typed), done=EventKind.CODE_ACCEPTED)
 
         return self.context.transact(work).outcome().step or TimeStep(0)
+
+
+def _begun_by(session_id: str) -> str:
+    """What names a session beside a pending secret: as much of its hash as fits the column."""
+    return token_hash(session_id)[:BEGUN_BY_CHARACTERS]
+
+
+def _with_clock(judgement: Judgement, proof: SetUpProof, at: datetime) -> Judgement:
+    """The same decision, with the reason where that is the phone's clock; a wait or the cap is told as it is."""
+    if type(judgement.verdict) is not InvalidCode:
+        return judgement
+    offset = clock_offset(proof.secret, proof.code, at, CLOCK_HINT_STEPS)
+    return judgement if offset is None else replace(judgement, verdict=ClockOff(offset))
