@@ -86,21 +86,35 @@ def sign_in_dependency(host: Host, check_password: Callable[..., Any]) -> Callab
     ) -> BaseModel:
         # On a route of the host's own too.
         response.headers.update(PRIVATE_HEADERS)
-        address = client_address(request)
-        known = isinstance(checked, CheckedPassword)
-        user_id, epoch = (checked.user_id, checked.epoch) if known else (checked, None)
-        try:
-            begun = await host.auth.run(
-                lambda auth: auth.sign_in.begin(user_id, code, epoch=epoch), client_address=address
-            )
-        except UnknownUser:
-            raise SignInFailed from None
+        begun = await begin_sign_in(host, checked, code, client_address(request))
         if isinstance(begun, SecondFactorPending):
             return second_factor_required(begun)
         return await _signed_in(host, sessions, begun)
 
     host.sign_ins.append(sign_in)
     return sign_in
+
+
+async def begin_sign_in(
+    host: Host, checked: Any, code: str | None, address: str | None
+) -> Proved | SecondFactorPending:
+    """
+    Go on after the right password.
+
+    Args:
+        checked: What the host's password check returned: a user's id, or a `CheckedPassword`.
+        code: A TOTP code that came along.
+        address: Where the request came from.
+
+    Raises:
+        SignInFailed: The user is gone.
+    """
+    known = isinstance(checked, CheckedPassword)
+    user_id, epoch = (checked.user_id, checked.epoch) if known else (checked, None)
+    try:
+        return await host.auth.run(lambda auth: auth.sign_in.begin(user_id, code, epoch=epoch), client_address=address)
+    except UnknownUser:
+        raise SignInFailed from None
 
 
 def _add_first_step(router: APIRouter, host: Host, check_password: Callable[..., Any], path: str) -> None:

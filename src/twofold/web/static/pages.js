@@ -109,24 +109,23 @@
     const { ceremony, options, ...texts } = touch.dataset;
     const says = touch.querySelector("[data-says]"), fails = touch.querySelector("[data-fails]"), again = touch.querySelector("[data-again]");
     const slugs = { NotAllowedError: "notAllowed", InvalidStateError: "invalidState", SecurityError: "security" };
-    const fail = (slug) => {
+    const fail = (text) => {
       says.textContent = "";
-      fails.textContent = texts[slug].replace("{host}", location.hostname);
-      fails.hidden = false;
-      again.hidden = ["security", "unsupported"].includes(slug);
+      fails.textContent = text.replace("{host}", location.hostname);
+      fails.hidden = again.hidden = false;
       fails.focus();
     };
     const ask = async () => {
       const parse = ceremony === "create" ? "parseCreationOptionsFromJSON" : "parseRequestOptionsFromJSON";
       fails.hidden = again.hidden = true;
-      if (!window.PublicKeyCredential?.[parse]) return fail("unsupported");
+      if (!window.PublicKeyCredential?.[parse]) return fail(texts.unsupported);
       says.textContent = texts.touch;
       try {
         const publicKey = PublicKeyCredential[parse](JSON.parse(options));
         const credential = await navigator.credentials[ceremony]({ publicKey });
         touch.elements.credential.value = JSON.stringify(credential.toJSON());
       } catch (error) {
-        return fail(slugs[error.name] ?? "failed");
+        return fail(texts[slugs[error.name]] ?? texts.failed);
       }
       says.textContent = texts.thanks;
       touch.requestSubmit();

@@ -1,0 +1,119 @@
+"""Routes of pages: what is refused before anything else, and what went wrong as a page."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+from twofold.errors import NotSignedIn, SignInFailed, SignInTokenDead, StepUpRequired, TwofoldError
+from twofold.fastapi.errors import Problem
+from twofold.fastapi.requests import Handler, read_body
+from twofold.web.accept import prefers_html
+from twofold.web.rendering import ROUTE_PREFIX, Page, Pages, Shown, known_problem
+from twofold.web.requests import refuse_foreign_site, refuse_foreign_type
+
+Again = Callable[[Page, Shown], Awaitable[Response]]
+"""Shows a form once more, with what was wrong with it."""
+
+UNAUTHENTICATED = 401
+
+
+class PagesRouter(APIRouter):
+    """
+    The routes of all pages of one mounting.
+
+    Args:
+        pages: What they share.
+    """
+
+    def __init__(self, pages: Pages) -> None:
+        super().__init__(include_in_schema=False, route_class=page_route(pages))
+        self.pages = pages
+
+    def page(
+        self, path: str, name: str, *, again: Again | None = None, method: str = "GET", **options: Any
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """
+        Decorate a function that answers a request for a page.
+
+        Args:
+            name: What it is called in links.
+            again: Shows the form once more where it was refused before the function was reached.
+            options: Those of FastAPI's routes.
+        """
+
+        def add(function: Callable[..., Any]) -> Callable[..., Any]:
+            route_class = page_route(self.pages, again)
+            self.add_api_route(
+                path,
+                function,
+                methods=[method],
+                name=ROUTE_PREFIX + name,
+                response_model=None,
+                route_class_override=route_class,
+                **options,
+            )
+            return function
+
+        return add
+
+    def form(
+        self, path: str, name: str, *, again: Again | None = None, **options: Any
+    ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """Decorate a function that takes a form; the rest as `page`."""
+        return self.page(path, name, again=again, method="POST", **options)
+
+
+def page_route(pages: Pages, again: Again | None = None) -> type[APIRoute]:
+    """The class of a route of *pages*."""
+
+    class PageRoute(APIRoute):
+        def get_route_handler(self) -> Handler:
+            handler = super().get_route_handler()
+
+            async def handle(request: Request) -> Response:
+                page = Page(pages, request, Response())
+                try:
+                    return await _answered(page, handler)
+                except (TwofoldError, Problem, HTTPException, RequestValidationError) as error:
+                    return await _refused(page, error, again)
+
+            return handle
+
+    return PageRoute
+
+
+async def _answered(page: Page, handler: Handler) -> Response:
+    await read_body(page.request)
+    refuse_foreign_type(page.request)
+    refuse_foreign_site(page.request)
+    return page.pages.elsewhere(page.request) or await handler(page.request)
+
+
+async def _refused(page: Page, error: Shown, again: Again | None) -> Response:
+    """What a browser is shown; whoever else asks is told the problem as everywhere."""
+    if again is not None and not _of_the_request(error):
+        # Where somebody signs in or registers, a 401 of the host's means that the credentials are wrong.
+        return await again(page, SignInFailed() if _is_bare_401(error) else error)
+    if isinstance(error, StepUpRequired):
+        return page.to_confirm()
+    if isinstance(error, SignInTokenDead):
+        page.forget_sign_in()
+        return page.go("login", notice="sign-in-ended")
+    if isinstance(error, NotSignedIn) or _is_bare_401(error):
+        return page.to_sign_in()
+    if prefers_html(page.request.headers.get("accept")):
+        return await page.error(error)
+    raise error
+
+
+def _is_bare_401(error: Shown) -> bool:
+    return isinstance(error, HTTPException) and error.status_code == UNAUTHENTICATED
+
+
+def _of_the_request(error: Shown) -> bool:
+    """Whether nothing in the form would mend it: its size, its type, or where it came from."""
+    return isinstance(error, Problem) and known_problem(error).status in {403, 413, 415}

@@ -1,0 +1,48 @@
+"""The sessions of a person: which there are, and how to end them."""
+
+from collections.abc import Sequence
+from typing import Annotated, cast
+
+from fastapi import Depends, Response
+
+from twofold.fastapi.sessions import call
+from twofold.web.page_routes import PagesRouter
+from twofold.web.rendering import Page
+from twofold.web.sessions import ListedSession, ListsSessions
+
+
+def add_session_pages(router: PagesRouter) -> None:
+    """Add the page of sessions, where the host's class of sessions knows them all."""
+    pages = router.pages
+
+    async def listed(page: Page) -> Sequence[ListedSession]:
+        sessions = cast("ListsSessions", page.session.sessions)
+        found: Sequence[ListedSession] = await call(sessions.listed, page.session.signed_in)
+        return found
+
+    async def ended(page: Page, id: str) -> bool:  # noqa: A002 - as on the page
+        who, sessions = page.session.signed_in, cast("ListsSessions", page.session.sessions)
+        name: str | None = await call(sessions.end_listed, who, id)
+        if name is None:
+            return False
+        await page.use(lambda auth: auth.sessions.ended(who.user_id, name))
+        return True
+
+    @router.page("/security/sessions", "sessions")
+    async def sessions_page(page: Annotated[Page, Depends(pages.signed_in_page)]) -> Response:
+        return await page.show("sessions/list.html", sessions=await listed(page))
+
+    @router.form("/security/sessions/end-others", "end_other_sessions")
+    async def end_other_sessions_form(page: Annotated[Page, Depends(pages.signed_in_page)]) -> Response:
+        for session in await listed(page):
+            if not session.current:
+                await ended(page, session.id)
+        return page.go("sessions", notice="sessions-ended")
+
+    @router.form("/security/sessions/{id}/end", "end_session")
+    async def end_session_form(
+        page: Annotated[Page, Depends(pages.signed_in_page)],
+        id: str,  # noqa: A002 - the name in the path
+    ) -> Response:
+        notice = "session-ended" if await ended(page, id) else "no-such-session"
+        return page.go("sessions", notice=notice)
