@@ -1,7 +1,7 @@
 # Everything a developer types. `make` alone lists it.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check guards bench sql openapi compliance lock clean
+.PHONY: help setup run test check guards bench sql openapi compliance catalogue lock clean
 ARGS =
 # Side by side, a file each; every worker has databases of its own.
 JOBS = 2
@@ -45,6 +45,9 @@ openapi: setup ## Write docs/openapi.json from the backend
 
 compliance: setup ## Write docs/compliance.md from the clauses in compliance/ and the numbers in policy.py
 	@.venv/bin/python scripts/write-compliance
+
+catalogue: setup ## Bring the pages' catalogues (locale/*.po) up to date with what the pages say
+	@.venv/bin/python scripts/write-catalogue
 
 lock: setup ## Move every dependency to its newest release, in all lock files
 	@scripts/lock

@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from twofold.core.events import UNREADABLE, EventKind
 from twofold.core.factors import Factor
+from twofold.core.webauthn import NOT_A_CREDENTIAL
 from twofold.errors import (
     CodeAlreadyUsed,
     FactorDisabled,
@@ -121,6 +122,7 @@ BACKUP_CODE_TEXTS: dict[str, str] = {
 FORM_TEXTS: dict[str, str] = {
     "Field required": msgid("Fill this in."),
     "String should have at least 1 character": msgid("Fill this in."),
+    NOT_A_CREDENTIAL: msgid("Your browser did not answer as it does with a key. Try again."),
     "There is a field that does not belong here.": msgid(
         "There is a field here that does not belong. Reload the page."
     ),
@@ -156,7 +158,7 @@ def told(_: Gettext, error: Problem | TwofoldError, method: str | None = None) -
     problem = error if isinstance(error, Problem) else problem_of(error)
     faults = problem.members.get("errors", [])
     errors = {each["field"]: _(FORM_TEXTS.get(each["message"], each["message"])) for each in faults if each["field"]}
-    text = problem.detail
+    text = FORM_TEXTS.get(problem.detail, problem.detail)
     if method == Factor.BACKUP_CODE:
         text = BACKUP_CODE_TEXTS.get(problem.slug, text)
     if errors and text == InvalidRequest.detail:
@@ -217,7 +219,6 @@ PAGE_TEXTS: dict[str, str] = {
 GENERAL = {
     *(status.phrase for status in HTTPStatus),
     *(error.detail for error in (TwofoldError, InvalidRequest, Forbidden, NotFound)),
-    "Send this as application/json.",
     "This request comes from another site.",
 }
 """What is no more than a name."""
@@ -231,6 +232,6 @@ def error_words(_: Gettext, error: Problem | TwofoldError) -> tuple[str, str]:
     text = told(_, problem).text
     if problem.status == 413:  # noqa: PLR2004 - the status itself
         text = _(TOO_LARGE)
-    elif problem.detail in GENERAL:
+    elif problem.detail in GENERAL or problem.status == 415:  # noqa: PLR2004
         text = _(PAGE_TEXTS.get(problem.slug, TwofoldError.detail))
     return _(TITLES[problem.slug]), text

@@ -1,0 +1,1 @@
+"""The catalogues of the pages: every sentence that a person may read, and what has become of it in each language."""
