@@ -8,12 +8,17 @@
   // -- focus: what was marked for it, where the browser did not give it --
   if (document.activeElement === document.body) document.querySelector("[autofocus]")?.focus();
 
-  // -- every form is sent once --
-  const sent = new WeakSet();
+  // -- every form is sent once; again only where no answer came, or the browser went back to it --
+  const busy = (form, is) => (is ? form.setAttribute("aria-busy", "true") : form.removeAttribute("aria-busy"));
+  const isBusy = (form) => form.hasAttribute("aria-busy");
   document.addEventListener("submit", (event) => {
-    if (sent.has(event.target)) event.preventDefault();
-    sent.add(event.target);
-    event.target.setAttribute("aria-busy", "true");
+    const form = event.target;
+    if (isBusy(form)) event.preventDefault();
+    else setTimeout(busy, 10000, form, false);
+    busy(form, true);
+  });
+  addEventListener("pageshow", (event) => {
+    if (event.persisted) for (const form of document.forms) busy(form, false);
   });
 
   // -- a code is sent by itself when it is complete; the same one only once --
@@ -22,7 +27,7 @@
     input.addEventListener("input", () => {
       const code = input.value.replace(/[\s-]/g, "");
       if (code.length !== Number(input.dataset.digits) || !/^[0-9]+$/.test(code) || code === last) return;
-      if (sent.has(input.form) || input.form.querySelector("button:disabled")) return;
+      if (isBusy(input.form) || input.form.querySelector("button:disabled")) return;
       last = code;
       input.form.requestSubmit();
     });
@@ -90,17 +95,11 @@
     time.textContent = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short" }).format(moment);
   }
 
-  // -- codes leave with the page, and do not come back with it --
+  // -- secrets leave with the page, and do not come back with it --
   const secrets = all("[data-wipe]");
-  if (secrets.length) {
-    const wipe = () => {
-      for (const secret of secrets) secret.replaceChildren();
-      for (const gone of all("[data-gone]")) gone.hidden = false;
-    };
-    addEventListener("pagehide", wipe);
-  }
-  addEventListener("pageshow", (event) => {
-    if (event.persisted) location.reload();
+  if (secrets.length) addEventListener("pagehide", () => {
+    for (const secret of secrets) secret.remove();
+    for (const gone of all("[data-gone]")) gone.hidden = false;
   });
 
   // -- the touch of a key --
@@ -131,6 +130,8 @@
       touch.requestSubmit();
     };
     again.addEventListener("click", ask);
-    ask();
+    // After a refusal a key that answers without a touch would go round for ever.
+    if (document.getElementById("problem")) again.hidden = false;
+    else ask();
   }
 })();
