@@ -108,23 +108,24 @@
     const { ceremony, options, ...texts } = touch.dataset;
     const says = touch.querySelector("[data-says]"), fails = touch.querySelector("[data-fails]"), again = touch.querySelector("[data-again]");
     const slugs = { NotAllowedError: "notAllowed", InvalidStateError: "invalidState", SecurityError: "security" };
-    const fail = (text) => {
+    const fail = (slug) => {
       says.textContent = "";
-      fails.textContent = text.replace("{host}", location.hostname);
-      fails.hidden = again.hidden = false;
+      fails.textContent = texts[slug].replace("{host}", location.hostname);
+      fails.hidden = false;
+      again.hidden = ["security", "unsupported"].includes(slug);
       fails.focus();
     };
     const ask = async () => {
       const parse = ceremony === "create" ? "parseCreationOptionsFromJSON" : "parseRequestOptionsFromJSON";
       fails.hidden = again.hidden = true;
-      if (!window.PublicKeyCredential?.[parse]) return fail(texts.unsupported);
+      if (!window.PublicKeyCredential?.[parse]) return fail("unsupported");
       says.textContent = texts.touch;
       try {
         const publicKey = PublicKeyCredential[parse](JSON.parse(options));
         const credential = await navigator.credentials[ceremony]({ publicKey });
         touch.elements.credential.value = JSON.stringify(credential.toJSON());
       } catch (error) {
-        return fail(texts[slugs[error.name]] ?? texts.failed);
+        return fail(slugs[error.name] ?? "failed");
       }
       says.textContent = texts.thanks;
       touch.requestSubmit();
