@@ -96,7 +96,7 @@ def told_in(source: str) -> Iterator[str]:
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
     for scope in [tree, *functions]:
         known = constants if scope is tree else constants | _named_in(ast.walk(scope))
-        for value in (value for node in ast.walk(scope) for value in _texts_of(node)):
+        for value in (value for node in ast.walk(scope) for text in _texts_of(node) for value in _branches(text)):
             if text := _sentence(known.get(value.id) if isinstance(value, ast.Name) else value):
                 yield text
 
@@ -118,6 +118,8 @@ def _texts_of(node: ast.AST) -> list[ast.expr]:
             return [value for each in body if (value := _detail_in(each)) is not None]
         case ast.Call(func=ast.Name(id=name), args=[text, *_]) if name in ERRORS:
             return [text]
+        case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr="__init__"), args=[text, *_]):
+            return [text]
         case ast.Dict(keys=keys, values=values):
             return [
                 value
@@ -126,6 +128,10 @@ def _texts_of(node: ast.AST) -> list[ast.expr]:
             ]
         case _:
             return []
+
+
+def _branches(value: ast.expr) -> list[ast.expr]:
+    return [value.body, value.orelse] if isinstance(value, ast.IfExp) else [value]
 
 
 def _detail_in(statement: ast.stmt) -> ast.expr | None:

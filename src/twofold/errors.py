@@ -164,11 +164,16 @@ class ClockOff(InvalidCode):
     """
 
     def __init__(self, seconds: int) -> None:
-        way = "fast" if seconds > 0 else "slow"
-        super().__init__(
-            f"Your phone's clock is about {abs(seconds)} seconds {way}. Let the phone set its time by itself, and type "
-            "the next code."
+        about = abs(seconds)
+        fast = (
+            f"Your phone's clock is about {about} seconds fast. Let the phone set its time by itself, and type the "
+            "next code."
         )
+        slow = (
+            f"Your phone's clock is about {about} seconds slow. Let the phone set its time by itself, and type the "
+            "next code."
+        )
+        super().__init__(fast if seconds > 0 else slow)
         self.seconds = seconds
 
 

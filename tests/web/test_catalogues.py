@@ -1,5 +1,6 @@
 """The catalogues of the pages: nothing is missing in any of them, and what is wrong in one is found."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,10 @@ ANSWER = "From a constant."
 class Locked(ProofRefused):
     detail = "From a class."
 
+    def __init__(self, seconds):
+        fast = f"It is {seconds} seconds fast."
+        super().__init__(fast if seconds > 0 else "It is slow.")
+
 class Other:
     detail = "Of no error."
 
@@ -145,7 +150,30 @@ def test_what_errors_say():
     assert set(told_in(SOURCE)) == {
         "From a constant.",
         "From a class.",
+        "It is %(seconds)s seconds fast.",
+        "It is slow.",
         "Where it is raised.",
         "A code has %(digits)s digits.",
         "Of a field.",
     }
+
+
+def templates_of(part: Part) -> list[Path]:
+    return sorted(path for folder in part.pages for path in folder.rglob("*.html"))
+
+
+JINJA = re.compile(r"{#.*?#}|{% trans.*?{% endtrans %}|{%.*?%}|{{.*?}}", re.DOTALL)
+TAG = re.compile(r"<[^>]*>")
+SPOKEN = re.compile(r'(?:alt|aria-label|placeholder|title|value|data-[a-z-]+)="[^"]*[a-z] [a-z][^"]*"')
+
+
+@pytest.mark.parametrize("path", [path for part in PARTS for path in templates_of(part)], ids=str)
+def test_templates_say_nothing_else(path: Path):
+    """
+    No template has a word outside of what is translated.
+    """
+    html = JINJA.sub("", path.read_text())
+
+    # A sentence begins with a capital, or has two words; what is left of tags has neither.
+    assert re.findall(r"[A-Z][a-z]+|[a-z]+ [a-z]+", TAG.sub("", html)) == []
+    assert SPOKEN.findall(html) == []

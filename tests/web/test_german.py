@@ -16,6 +16,7 @@ from twofold.web.words import TITLES, method_words, told
 
 GERMAN = Languages().of("de").translations.gettext
 IN_THE_BACKEND = Languages(APP.locale).of("de").translations.gettext
+LET_IT = "Lassen Sie das Telefon seine Zeit selbst stellen und geben Sie den nächsten Code ein."
 
 
 def fault_of(check: Any, *given: Any) -> errors.TwofoldError:
@@ -30,6 +31,8 @@ def fault_of(check: Any, *given: Any) -> errors.TwofoldError:
         (fault_of(typed_code, "12345", 6), "Ein Code hat 6 Ziffern."),
         (fault_of(typed_code, "12345", 8), "Ein Code hat 8 Ziffern."),
         (fault_of(typed_backup_code, "x"), "Ein Backup-Code hat 24 Buchstaben und Ziffern."),
+        (errors.ClockOff(70), f"Die Uhr Ihres Telefons geht etwa 70 Sekunden vor. {LET_IT}"),
+        (errors.ClockOff(-60), f"Die Uhr Ihres Telefons geht etwa 60 Sekunden nach. {LET_IT}"),
         (fault_of(key_name, ""), "Geben Sie dem Schlüssel einen Namen von 1 bis 64 Zeichen in einer Zeile."),
     ],
 )

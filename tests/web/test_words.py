@@ -137,9 +137,10 @@ def test_a_form_with_faults():
     """
     missing = {"field": "email", "message": "Field required"}
     foreign = {"field": "", "message": "There is a field that does not belong here."}
-    answer = told(english, errors.InvalidRequest(errors=[missing, foreign]))
+    long = {"field": "password", "message": "String should have at most 1024 characters"}
+    answer = told(english, errors.InvalidRequest(errors=[missing, foreign, long]))
 
-    assert answer.errors == {"email": "Fill this in."}
+    assert answer.errors == {"email": "Fill this in.", "password": "Write at most 1024 characters."}
     assert answer.text.endswith("Look at what is marked, and send it again.")
 
 

@@ -1,5 +1,6 @@
 """What happened and what went wrong, in words for the person in front of the screen."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -119,15 +120,26 @@ BACKUP_CODE_TEXTS: dict[str, str] = {
 }
 """What is said instead where a backup code was typed: the errors speak of the authenticator app."""
 
+NOT_UNDERSTOOD = msgid("Your browser sent something that this page does not understand. Go back and try again.")
+NO_KEY = msgid("Your browser did not answer as it does with a key. Try again.")
+
 FORM_TEXTS: dict[str, str] = {
+    InvalidRequest.detail: NOT_UNDERSTOOD,
     "Field required": msgid("Fill this in."),
     "String should have at least 1 character": msgid("Fill this in."),
-    NOT_A_CREDENTIAL: msgid("Your browser did not answer as it does with a key. Try again."),
     "There is a field that does not belong here.": msgid(
         "There is a field here that does not belong. Reload the page."
     ),
+    "The body is not one JSON object.": NO_KEY,
+    NOT_A_CREDENTIAL: NO_KEY,
 }
-"""What is said instead of what is told to programs."""
+"""What is said instead of what is told to programs, by us and by pydantic."""
+
+LENGTH = re.compile("String should have at (least|most) ([0-9]+) characters")
+LENGTHS = {
+    "least": msgid("Write at least %(number)s characters."),
+    "most": msgid("Write at most %(number)s characters."),
+}
 
 
 @dataclass(frozen=True)
@@ -157,13 +169,19 @@ def told(_: Gettext, error: Problem | TwofoldError, method: str | None = None) -
     """
     problem = error if isinstance(error, Problem) else problem_of(error)
     faults = problem.members.get("errors", [])
-    errors = {each["field"]: _(FORM_TEXTS.get(each["message"], each["message"])) for each in faults if each["field"]}
-    text = FORM_TEXTS.get(problem.detail, problem.detail)
+    errors = {each["field"]: _said(_, each["message"]) for each in faults if each["field"]}
+    text = problem.detail
     if method == Factor.BACKUP_CODE:
         text = BACKUP_CODE_TEXTS.get(problem.slug, text)
     if errors and text == InvalidRequest.detail:
         text = LOOK_BELOW
-    return Told(problem.slug, _(text), errors, _wait_of(problem))
+    return Told(problem.slug, _said(_, text), errors, _wait_of(problem))
+
+
+def _said(_: Gettext, text: str) -> str:
+    if length := LENGTH.fullmatch(text):
+        return _(LENGTHS[length[1]]) % {"number": length[2]}
+    return _(FORM_TEXTS.get(text, text))
 
 
 def _wait_of(problem: Problem) -> int | None:
@@ -207,7 +225,7 @@ PAGE_TEXTS: dict[str, str] = {
         "Another site sent your browser here, so nothing was done. If you meant it, open the page and do it there."
     ),
     "forbidden": msgid("Your account may not do this. Nothing was changed."),
-    "invalid-request": msgid("Your browser sent something that this page does not understand. Go back and try again."),
+    "invalid-request": NOT_UNDERSTOOD,
     "error": msgid("This is our fault, not yours. Try again in a while; if it stays so, tell the operator."),
     "configuration": msgid("This is our fault, not yours. Try again in a while; if it stays so, tell the operator."),
     "not-signed-in": NotSignedIn.detail,
