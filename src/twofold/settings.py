@@ -52,6 +52,8 @@ class Settings:
         log_format: How a line of the log is written, `json` or `text`.
         drain_seconds: For how long, once asked to stop, requests are still taken while `/readyz` says no.
         metrics_folder: Where several workers count together; empty where there is one.
+        color: The color of the pages, as `#rrggbb`; empty where it is missing.
+        logo: The file of a logo for the pages; empty where it is missing.
     """
 
     host: str = "127.0.0.1"
@@ -71,6 +73,8 @@ class Settings:
     log_format: str = "text"
     drain_seconds: int = 0
     metrics_folder: str = ""
+    color: str = ""
+    logo: str = ""
 
     @property
     def is_loopback(self) -> bool:
@@ -107,6 +111,8 @@ class Settings:
             log_format=reader.choice("LOG_FORMAT", LOG_FORMATS, "json" if production else "text"),
             drain_seconds=reader.number("DRAIN_SECONDS", DRAIN_SECONDS if production else 0, 300, least=0),
             metrics_folder=reader.folder("PROMETHEUS_MULTIPROC_DIR"),
+            color=reader.color("TWOFA_COLOR"),
+            logo=reader.file("TWOFA_LOGO"),
         )
         if not settings.encryption_key and not settings.may_make_key:
             reader.refuse_keys(())
@@ -216,6 +222,18 @@ class _Reader:
         value = self.text(name, "")
         if value and not Path(value).is_dir():
             self._fault(name, "name a folder that is there, or leave it away: app.main makes one for its workers")
+        return value
+
+    def file(self, name: str) -> str:
+        value = self.text(name, "")
+        if value and not Path(value).is_file():
+            self._fault(name, "name a file that is there")
+        return value
+
+    def color(self, name: str) -> str:
+        value = self.text(name, "").lower()
+        if value and not re.fullmatch(r"#[0-9a-f]{6}", value):
+            self._fault(name, "write a color as #rrggbb, six hexadecimal digits")
         return value
 
     def flag(self, name: str) -> bool:

@@ -96,6 +96,11 @@ FAULTS = {
     "origin without a scheme": fault("CORS_ORIGINS", "app.example.com", "write https://host[:port]"),
     "issuer with a colon": fault("TWOFA_ISSUER", "Acme: accounts", "printable characters, no colon"),
     "issuer too long": fault("TWOFA_ISSUER", "Acme" * 40, "at most 128 characters"),
+    "color by its name": fault("TWOFA_COLOR", "rebeccapurple", "write a color as #rrggbb"),
+    "color cut short": fault("TWOFA_COLOR", "#63f", "write a color as #rrggbb"),
+    "color with transparency": fault("TWOFA_COLOR", "#7a1fa2f0", "write a color as #rrggbb"),
+    "logo that is not there": fault("TWOFA_LOGO", "/nonexistent/logo.svg", "name a file that is there"),
+    "logo that is a folder": fault("TWOFA_LOGO", "/usr/share", "name a file that is there"),
     "Redis of another kind": fault("REDIS_URL", "unix:///run/pw99.sock", "write redis://"),
     "Redis without a scheme": fault("REDIS_URL", "localhost:6379/pw99", "write redis://"),
     "Redis without a host": fault("REDIS_URL", "redis:///pw99", "write redis://"),
@@ -177,7 +182,7 @@ def test_all_that_is_wrong_is_told_at_once():
     text = refusal_of(*every.values())
 
     assert sorted(names_in(text)) == sorted(every)
-    assert len(every) == 17
+    assert len(every) == 19
 
 
 def test_values_stay_out_of_a_traceback():
