@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from app.utils.two_factor_auth import TokenSessions
+from app.utils.two_factor_auth import StoredSessions
 from twofold import TwoFactorAuth
 from twofold.core.enrollment import Enrollment, Judgement
 from twofold.service.ports import Transaction, Transactions
@@ -109,10 +109,10 @@ def stores_half(auth: TwoFactorAuth) -> None:
 def keeps_sessions(_: TwoFactorAuth) -> None:
     """End no session, and clear the debt."""
 
-    async def end_none(self: TokenSessions, user_id: int) -> None:
+    async def end_none(self: StoredSessions, user_id: int) -> None:
         """Ends nothing."""
 
-    TokenSessions.end_all = end_none  # type: ignore[method-assign]
+    StoredSessions.end_all = end_none  # type: ignore[method-assign]
 
 
 VARIANTS: dict[str, Callable[[TwoFactorAuth], None]] = {

@@ -31,6 +31,7 @@ from app.utils.two_factor_auth import (
     make_store,
     make_two_factor_auth,
     relying_party,
+    say_what_starts_sessions,
     token_sessions,
 )
 from twofold import ConfigurationError
@@ -111,6 +112,7 @@ def create_app(settings: Settings | None = None, *, pause: Pause = until) -> Fas
     app.state.reader = engine.execution_options(**by_itself)
     install_problem_details(app)
     two_factor.install(app, prefix="/api/auth/2fa")
+    say_what_starts_sessions(app, two_factor)
     app.include_router(auth_routes(two_factor), prefix="/api/auth")
     app.include_router(
         two_factor_admin(

@@ -86,7 +86,8 @@ def test_every_body_is_described(said):
 
 def test_who_must_sign_in_is_told_how(said):
     """
-    Every route that answers `not-signed-in` names the bearer token as the way to be signed in, and no other does.
+    Every route that answers `not-signed-in` names the bearer token as the way to be signed in, and no other does; in
+    its place a page's cookie, but where a session starts.
     """
     asks = {name for name, each in operations(said) if each.get("security")}
     refuses = {
@@ -95,9 +96,22 @@ def test_who_must_sign_in_is_told_how(said):
         if "not-signed-in" in str(each["responses"].get("401", {}).get("content"))
     }
 
+    ways = {name: [next(iter(way)) for way in each["security"]] for name, each in operations(said) if name in asks}
+
     assert refuses == asks
+    assert {name for name, way in ways.items() if way == ["HTTPBearer"]} == {
+        "post /api/auth/2fa/verify",
+        "post /api/auth/2fa/disable",
+    }
+    assert {tuple(way) for way in ways.values()} == {("HTTPBearer", "SessionCookie"), ("HTTPBearer",)}
     assert said["components"]["securitySchemes"] == {
-        "HTTPBearer": {"type": "http", "scheme": "bearer", "description": "The `access_token` of a sign-in."}
+        "HTTPBearer": {"type": "http", "scheme": "bearer", "description": "The `access_token` of a sign-in."},
+        "SessionCookie": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "__Host-session",
+            "description": "The session of the pages; ignored where there is an `Authorization`.",
+        },
     }
 
 

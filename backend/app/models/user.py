@@ -68,12 +68,12 @@ class UserSession(Base):
 
 
 SESSION = (
-    select(UserSession.__table__, User.role, User.twofa_end_sessions.label("owed"))
+    select(UserSession.__table__, User.email, User.role, User.twofa_end_sessions.label("owed"))
     .join_from(UserSession, User)
     .where(UserSession.token_hash == bindparam("token_hash"))
 )
 """What every request asks, built once, and without objects of the ORM: a session, whether it
-has to end, and what its user may."""
+has to end, and who its user is."""
 
 
 def is_alive(session: Row[Any], at: datetime, idle: timedelta) -> bool:

@@ -1,21 +1,16 @@
 """The account: register, sign in, sessions, password, leaving."""
 
-import re
-from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
-from sqlalchemy import delete, select, update
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.database import Db
-from app.models.user import DUMMY_HASH, PASSWORDS, User, UserSession, is_hash, live_sessions, password_faults, plain
-from app.utils.two_factor_auth import CurrentRow, Token, TokenSessions, token_sessions
-from twofold import Assurance, TwoFactorAuth
+from app.models.user import UserSession, live_sessions
+from app.routes.account import PASSWORD_MAX, GivenPasswords
+from app.utils.two_factor_auth import ROW_ID_MAX, CurrentRow, Token, TokenSessions, token_sessions
+from twofold import Assurance
 from twofold.errors import (
     Forbidden,
     InvalidRequest,
@@ -27,20 +22,16 @@ from twofold.errors import (
     Unavailable,
 )
 from twofold.fastapi import TwoFactor
-from twofold.fastapi.cores import on_a_core
 from twofold.fastapi.guards import no_second_factor
 from twofold.fastapi.host import CurrentSession
 from twofold.fastapi.openapi import CODE_REFUSED, problems
-from twofold.fastapi.password_limits import PasswordLimits
-from twofold.fastapi.requests import JsonBody, TwofoldRoute, client_address
+from twofold.fastapi.requests import JsonBody, TwofoldRoute
 from twofold.fastapi.schemas import Strict
 from twofold.fastapi.sessions import CheckedPassword
 
-EMAIL_MAX = 254  # Characters (RFC 5321, 4.5.3.1.3, less the brackets).
 PAGE = 50  # Sessions a page.
-NOBODY = 0  # An id that no user has.
-RowId = Annotated[int, Field(ge=1, le=2**31 - 1)]
-Password = Annotated[str, Field(max_length=1024, repr=False, examples=["correct horse battery"])]
+RowId = Annotated[int, Field(ge=1, le=ROW_ID_MAX)]
+Password = Annotated[str, Field(max_length=PASSWORD_MAX, repr=False, examples=["correct horse battery"])]
 
 
 class Credentials(Strict):
@@ -48,11 +39,6 @@ class Credentials(Strict):
 
     email: str = Field(max_length=1024, examples=["ann@example.com"])
     password: Password
-
-    @property
-    def address(self) -> str:
-        """The address as it is stored."""
-        return plain(self.email)
 
 
 GivenCredentials = Annotated[Credentials, Depends(JsonBody(Credentials))]
@@ -107,84 +93,14 @@ class Sessions(BaseModel):
     next_cursor: int | None = Field(description="For `?cursor=`, where there are more.")
 
 
-@dataclass(frozen=True)
-class Passwords:
-    """The passwords of the application, for one request."""
-
-    request: Request
-    db: AsyncSession
-
-    async def check(self, password: str, *, account: str, **user: str | int) -> CheckedPassword:
-        """
-        Whose password this is.
-
-        Raises:
-            RateLimited: There were too many wrong ones for *account*, or from this client; it was not looked at.
-            SignInFailed: It is wrong, or there is no such user, in the same time.
-        """
-        limits: PasswordLimits = self.request.app.state.password_limits
-        async with limits.attempt(client_address(self.request), account):
-            return await self._compare(password, account, **user)
-
-    async def check_own(self, password: str, user_id: int) -> None:
-        """Whether it is the password of somebody who is signed in; raises as `check`, by the same counts."""
-        email = await self.db.scalar(select(User.email).filter_by(id=user_id))
-        await self.db.rollback()  # As below: the counts may be elsewhere, and take their time.
-        await self.check(password, account=plain(email or ""), id=user_id)
-
-    async def _compare(self, password: str, account: str, **user: str | int) -> CheckedPassword:
-        auth: TwoFactorAuth = self.request.app.state.two_factor.auth
-        columns = (User.id, User.email, User.hashed_password, User.twofa_epoch)
-        found = (await self.db.execute(select(*columns).filter_by(**user))).first()
-        await self.db.rollback()  # The connection goes back before the hash takes its time.
-        # A table that was there before may find equal what is counted apart, accents for one: that is nobody.
-        found = found if found and plain(found.email) == account else None
-        # A hash of another kind, as an older application may have left it, opens for nobody.
-        known = found.hashed_password if found and is_hash(found.hashed_password) else DUMMY_HASH
-        right = await on_a_core(lambda: PASSWORDS.verify(password, known)) and known is not DUMMY_HASH
-        # Nobody goes the same way, which has a queue: by its time, too, who is unknown is somebody who is wrong.
-        user_id, address = found.id if found else NOBODY, client_address(self.request)
-        await auth.run(lambda auth: auth.sign_in.password_checked(user_id, right=right), client_address=address)
-        if found is None:
-            raise SignInFailed
-        return CheckedPassword(found.id, found.twofa_epoch)
-
-
-async def passwords_of(request: Request, db: Db) -> Passwords:
-    """The same as a dependency."""
-    return Passwords(request, db)
-
-
-GivenPasswords = Annotated[Passwords, Depends(passwords_of)]
-
-
 async def check_password(body: GivenCredentials, passwords: GivenPasswords) -> CheckedPassword:
     """Whose credentials these are, for the library."""
-    # Not every database can be asked for a control character; no address has one.
-    email = body.address if body.address.isprintable() else ""
-    return await passwords.check(body.password, account=body.address, email=email)
+    return await passwords.check_credentials(body.email, body.password)
 
 
-async def register(
-    request: Request, body: Annotated[Credentials, Depends(JsonBody(Credentials))], db: Db
-) -> Registered:
+async def register(body: GivenCredentials, passwords: GivenPasswords) -> Registered:
     """Answers the same whether the address is free or in use; an address in use keeps its password."""
-    if request.app.state.settings.production:
-        raise Forbidden("Registration is closed.")
-    errors, email = password_faults(body.password, "password"), body.address
-    if len(email) > EMAIL_MAX or not email.isprintable() or not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
-        errors.append({"field": "email", "message": "This is not an e-mail address."})
-    if errors:
-        raise InvalidRequest(errors=errors)
-    limits: PasswordLimits = request.app.state.password_limits
-    begun = limits.clock.now()
-    db.add(User(email=email, hashed_password=await on_a_core(lambda: PASSWORDS.hash(body.password))))
-    try:
-        await db.commit()
-    except IntegrityError:
-        await db.rollback()
-    await limits.beat(begun)  # What is written takes longer than what is not.
-    return Registered(email=email)
+    return Registered(email=await passwords.register(body.email, body.password))
 
 
 def auth_routes(two_factor: TwoFactor[Token]) -> APIRouter:
@@ -207,11 +123,10 @@ def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
     Ours = Annotated[TokenSessions, Depends(token_sessions)]  # noqa: N806 - a type
 
     @router.get("/session", summary="Who is signed in", dependencies=signed_in, responses=told)
-    async def session(db: Db, row: CurrentRow, proved: Annotated[Assurance, Depends(two_factor.assurance)]) -> Session:
+    async def session(row: CurrentRow, proved: Annotated[Assurance, Depends(two_factor.assurance)]) -> Session:
         """With what this session has proved."""
-        email = await db.scalar(select(User.email).filter_by(id=row.user_id))
         return Session(
-            user={"id": row.user_id, "email": email},
+            user={"id": row.user_id, "email": row.email},
             aal=proved.aal,
             amr=list(proved.amr),
             authenticated_at=row.created_at,
@@ -240,59 +155,33 @@ def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
     )
     async def end_session(ours: Ours, current: Current, id: RowId) -> None:  # noqa: A002 - the name on the wire
         """Another user's is not found."""
-        if not await ours.end_one(current, id):
+        if not await ours.end_one(current.signed_in, id=id):
             raise NotFound
 
     @router.post("/logout", summary="Sign out", status_code=204, dependencies=ending, responses=told)
-    async def logout(ours: Ours, current: Current, row: CurrentRow) -> None:
+    async def logout(ours: Ours, current: Current) -> None:
         """Ends this session."""
-        await ours.end_one(current, row.id)
+        await ours.end_one(current.signed_in, token_hash=current.signed_in.session_id)
 
 
 def add_account_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
     """Add the routes that ask for the password, and for the second factor where there is one."""
-    auth, ask = two_factor.auth, [Depends(two_factor.require_second_factor(if_enabled=True))]
+    ask = [Depends(two_factor.require_second_factor(if_enabled=True))]
     Current = Annotated[CurrentSession, Depends(two_factor.host.current)]  # noqa: N806 - a type
     told = problems(NotSignedIn, StepUpRequired, InvalidRequest, RateLimited, SignInFailed, *CODE_REFUSED, Unavailable)
 
     @router.post("/password", summary="Change the password", status_code=204, dependencies=ask, responses=told)
     async def change_password(
-        db: Db,
         passwords: GivenPasswords,
         body: Annotated[PasswordChange, Depends(JsonBody(PasswordChange))],
         current: Current,
-        sessions: Annotated[TokenSessions, Depends(token_sessions)],
     ) -> None:
         """All sessions end, this one too: sign in with the new password."""
-        if errors := password_faults(body.new_password, "new_password"):
-            raise InvalidRequest(errors=errors)
-        user_id, epoch = current.user_id, current.state.epoch
-        await passwords.check_own(body.current_password, user_id)
-        new_hash = await on_a_core(lambda: PASSWORDS.hash(body.new_password))
-        # Owed and recorded before the change, so that sessions end also if this process dies after it, and only if
-        # nothing changed since this request was let in; owed again after it, for what began in between with the old
-        # password.
-        address = current.client_address
-        await auth.run(
-            lambda auth: auth.password_changed(user_id, end_sessions=True, epoch=epoch), client_address=address
-        )
-        await db.execute(update(User).filter_by(id=user_id).values(hashed_password=new_hash))
-        await db.commit()
-        debt = await auth.run(lambda auth: auth.enrollment.end_sessions(user_id))
-        await two_factor.end_sessions(sessions, user_id, debt)
+        await passwords.change(two_factor.host, current, body.current_password, body.new_password)
 
     @router.delete("/account", summary="Leave", status_code=204, dependencies=ask, responses=told)
     async def leave(
-        db: Db, passwords: GivenPasswords, body: Annotated[Leaving, Depends(JsonBody(Leaving))], current: Current
+        passwords: GivenPasswords, body: Annotated[Leaving, Depends(JsonBody(Leaving))], current: Current
     ) -> None:
         """Deletes the account and everything that is kept about it."""
-        user_id, epoch = current.user_id, current.state.epoch
-        await passwords.check_own(body.password, user_id)
-        # As above; and nothing is taken away before the account itself is.
-        await auth.run(lambda auth: auth.enrollment.end_sessions(user_id, epoch=epoch))
-        await db.execute(delete(UserSession).filter_by(user_id=user_id))
-        await db.execute(delete(User).filter_by(id=user_id))
-        await db.commit()
-        # They have gone, and with them what the database knew to be theirs: to be told to try again would be wrong.
-        with suppress(Unavailable):
-            await auth.run(lambda auth: auth.forget(user_id))
+        await passwords.leave(two_factor.host, current, body.password)

@@ -4,33 +4,46 @@ The application's choices for its second factor, and nothing else: issuer, keys,
 The file is called so, and lies in `utils`, because the specification says so; the algorithms are the library's.
 """
 
+import re
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, Field
 from sqlalchemy import Row, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.database import BACKEND, opened, read_one
-from app.models.user import ADMIN, DEAD_SESSIONS, SESSION, User, UserSession, hashed, is_alive
+from app.models.user import ADMIN, DEAD_SESSIONS, SESSION, User, UserSession, hashed, is_alive, live_sessions
 from twofold import Assurance, ConfigurationError, KeyRing, TwoFactorAuth
 from twofold.core.policy import CLOCK_GRACE, ROWS_AT_ONCE
 from twofold.errors import NotSignedIn
-from twofold.fastapi import SignedIn
-from twofold.fastapi.host import CurrentSession
+from twofold.fastapi import SignedIn, TwoFactor
+from twofold.fastapi.host import Caller
+from twofold.fastapi.openapi import extend
+from twofold.fastapi.requests import client_address
 from twofold.fastapi.sessions import by_policy
 from twofold.service.ports import EventSink
 from twofold.settings import Settings
 from twofold.sqlalchemy import SqlAlchemyStore
+from twofold.web.sessions import ListedSession
 from twofold.webauthn import RelyingParty
 
 KEY_FILE = BACKEND / "var" / "encryption.key"  # Where one is made, for trying things out.
+ROW_ID_MAX = 2**31 - 1
 SEEN_EVERY = timedelta(minutes=1)  # How exactly the last request is known: each would otherwise be a write.
+COOKIE = "__Host-session"  # So called, a browser takes it from this host alone, and only over TLS (RFC 6265bis, 4.1.3).
 bearer = HTTPBearer(auto_error=False, description="The `access_token` of a sign-in.")
+cookie = APIKeyCookie(
+    name=COOKIE,
+    auto_error=False,
+    scheme_name="SessionCookie",
+    description="The session of the pages; ignored where there is an `Authorization`.",
+)
 
 
 def make_store(engine: AsyncEngine) -> SqlAlchemyStore:
@@ -84,13 +97,43 @@ class Token(BaseModel):
 
 
 async def user_session(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+    request: Request,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)],
+    kept: Annotated[str | None, Depends(cookie)],
 ) -> Row[Any]:
-    """The live session of the bearer token; `NotSignedIn` where there is none."""
+    """
+    The live session of the bearer token, or of a page that asks.
+
+    Raises:
+        NotSignedIn: There is none; or a page's, where one would start whose token no script of a page is to see.
+    """
+    if "authorization" in request.headers or starts_session(request.scope["route"]):
+        return await _session_of(request, credentials.credentials if credentials else "")
+    return await _session_of(request, kept or "")
+
+
+def starts_session(route: object) -> bool:
+    """Whether a route answers with a new session."""
+    answer = getattr(route, "response_model", None)
+    return isinstance(answer, type) and issubclass(answer, Token)
+
+
+def say_what_starts_sessions(app: FastAPI, two_factor: TwoFactor[Token]) -> None:
+    """Let OpenAPI say of routes that start a session that no cookie opens them."""
+    names = {getattr(route, "name", "") for route in two_factor.host.own_routes if starts_session(route)}
+
+    def say(schema: dict[str, Any]) -> None:
+        for operation in (each for operations in schema["paths"].values() for each in operations.values()):
+            if operation["operationId"] in names and "security" in operation:
+                operation["security"] = [{bearer.scheme_name: []}]
+
+    extend(app, say)
+
+
+async def _session_of(request: Request, token: str) -> Row[Any]:
     auth = request.app.state.two_factor.auth
     now, idle = auth.clock.now(), auth.policy.session_idle
-    token_hash = hashed(credentials.credentials if credentials else "")
-    row = await read_one(request, SESSION, token_hash=token_hash)
+    row = await read_one(request, SESSION, token_hash=hashed(token))
     if row is None or not is_alive(row, now, idle):
         raise NotSignedIn
     if now - row.last_seen_at >= SEEN_EVERY:
@@ -114,16 +157,26 @@ async def is_admin(row: CurrentRow) -> bool:
     return bool(row.role == ADMIN)
 
 
-class TokenSessions:
-    """Sessions by opaque bearer tokens, of which the database knows only the hash."""
+async def page_session(request: Request, kept: Annotated[str | None, Depends(cookie)]) -> SignedIn:
+    """Who is signed in on a page, for the library: by the cookie alone, and not where there is an `Authorization`."""
+    row = await _session_of(request, "" if "authorization" in request.headers else kept or "")
+    return SignedIn(row.user_id, session_id=row.token_hash, account=row.email, owed=row.owed)
+
+
+class StoredSessions(ABC):
+    """Sessions by opaque tokens, of which the database knows only the hash."""
 
     idle = life = by_policy
 
     def __init__(self, request: Request) -> None:
         self.request = request
 
-    async def start(self, user_id: int, assurance: Assurance) -> SignedIn[Token]:  # noqa: ARG002 - the library's port
+    @abstractmethod
+    async def start(self, user_id: int, assurance: Assurance) -> SignedIn[Any]:
         """Start a session; what it has proved, the library remembers."""
+
+    async def begin(self, user_id: int) -> Token:
+        """Store a new session."""
         auth, token = self.request.app.state.two_factor.auth, secrets.token_urlsafe(32)
         now, expires_at = auth.clock.now(), auth.clock.now() + auth.policy.session_life
         # Not every database takes a control character.
@@ -132,19 +185,19 @@ class TokenSessions:
         async with opened(self.request.app) as db:
             db.add(UserSession(token_hash=hashed(token), user_id=user_id, client=client, **moments))
             await db.commit()
-        return SignedIn(user_id, hashed(token), Token(access_token=token, expires_at=expires_at))
+        return Token(access_token=token, expires_at=expires_at)
 
-    async def end_one(self, current: CurrentSession, which: int) -> bool:
+    async def end_one(self, who: SignedIn[Any], **which: int | str) -> bool:
         """End one session of the user who asks; whether there was such a one, and nobody else was first."""
-        own = {"user_id": current.user_id, "id": which}
+        own = {"user_id": who.user_id, **which}
         async with opened(self.request.app) as db:
             session_id = await db.scalar(select(UserSession.token_hash).filter_by(**own))
             ended: Any = await db.execute(delete(UserSession).filter_by(**own))
             await db.commit()
         if session_id is None or not ended.rowcount:
             return False
-        host = self.request.app.state.two_factor.host
-        await host.use(current, lambda auth: auth.sessions.ended(current.user_id, session_id))
+        host, caller = self.request.app.state.two_factor.host, Caller(who, self, client_address(self.request))
+        await host.use(caller, lambda auth: auth.sessions.ended(who.user_id, session_id))
         return True
 
     async def end_all(self, user_id: int) -> None:
@@ -152,6 +205,62 @@ class TokenSessions:
         async with opened(self.request.app) as db:
             await db.execute(delete(UserSession).filter_by(user_id=user_id))
             await db.commit()
+
+
+class TokenSessions(StoredSessions):
+    """Sessions of whoever asks for JSON, and keeps a token."""
+
+    async def start(self, user_id: int, assurance: Assurance) -> SignedIn[Token]:  # noqa: ARG002 - the library's port
+        """Start a session, and answer with its token."""
+        token = await self.begin(user_id)
+        return SignedIn(user_id, hashed(token.access_token), token)
+
+
+class CookieSessions(StoredSessions):
+    """Sessions of the pages: a cookie has the token, and no answer."""
+
+    def __init__(self, request: Request, response: Response) -> None:
+        super().__init__(request)
+        self.response = response
+
+    async def start(self, user_id: int, assurance: Assurance) -> SignedIn:  # noqa: ARG002 - the library's port
+        """Start a session, in the cookie."""
+        token = await self.begin(user_id)
+        life = int(self.request.app.state.two_factor.auth.policy.session_life.total_seconds())
+        self.response.set_cookie(COOKIE, token.access_token, life, secure=True, httponly=True, samesite="lax")
+        return SignedIn(user_id, hashed(token.access_token))
+
+    async def end(self, signed_in: SignedIn[Any]) -> None:
+        """End the session that asks."""
+        await self.end_one(signed_in, token_hash=signed_in.session_id)
+        self.forget()
+
+    def forget(self) -> None:
+        """Take the cookie of a session that has ended from the browser."""
+        self.response.delete_cookie(COOKIE, secure=True, httponly=True, samesite="lax")
+
+    async def listed(self, signed_in: SignedIn[Any]) -> Sequence[ListedSession]:
+        """The sessions of the user who asks that are alive, the newest first."""
+        auth: TwoFactorAuth = self.request.app.state.two_factor.auth
+        query = live_sessions(signed_in.user_id, auth.clock.now(), auth.policy.session_idle)
+        async with opened(self.request.app) as db:
+            found = (await db.scalars(query)).all()
+        return [
+            ListedSession(
+                id=str(row.id),
+                current=row.token_hash == signed_in.session_id,
+                client=row.client,
+                started_at=row.created_at,
+                last_seen_at=row.last_seen_at,
+                expires_at=row.expires_at,
+            )
+            for row in found
+        ]
+
+    async def end_listed(self, signed_in: SignedIn[Any], id: str) -> bool:  # noqa: A002 - the library's port
+        """End one session of the user who asks, by what `listed` calls it; whether there was such a one."""
+        number = int(id) if re.fullmatch("[1-9][0-9]{0,9}", id) else 0
+        return number <= ROW_ID_MAX and await self.end_one(signed_in, id=number)
 
 
 async def maintain(app: FastAPI, goes_on: Callable[[], bool] = lambda: True) -> None:
@@ -179,3 +288,8 @@ async def maintain(app: FastAPI, goes_on: Callable[[], bool] = lambda: True) -> 
 async def token_sessions(request: Request) -> TokenSessions:
     """The same as a dependency; a class FastAPI would make in its thread pool, which takes longer than a statement."""
     return TokenSessions(request)
+
+
+async def cookie_sessions(request: Request, response: Response) -> CookieSessions:
+    """The same for the pages."""
+    return CookieSessions(request, response)
