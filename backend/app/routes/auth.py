@@ -155,13 +155,13 @@ def add_session_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:
     )
     async def end_session(ours: Ours, current: Current, id: RowId) -> None:  # noqa: A002 - the name on the wire
         """Another user's is not found."""
-        if not await ours.end_one(current.signed_in, id=id):
+        if not await ours.end_one(current, id=id):
             raise NotFound
 
     @router.post("/logout", summary="Sign out", status_code=204, dependencies=ending, responses=told)
     async def logout(ours: Ours, current: Current) -> None:
         """Ends this session."""
-        await ours.end_one(current.signed_in, token_hash=current.signed_in.session_id)
+        await ours.end_one(current, token_hash=current.signed_in.session_id)
 
 
 def add_account_routes(router: APIRouter, two_factor: TwoFactor[Token]) -> None:

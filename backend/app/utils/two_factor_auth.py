@@ -6,7 +6,6 @@ The file is called so, and lies in `utils`, because the specification says so; t
 
 import re
 import secrets
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
@@ -23,14 +22,13 @@ from twofold import Assurance, ConfigurationError, KeyRing, TwoFactorAuth
 from twofold.core.policy import CLOCK_GRACE, ROWS_AT_ONCE
 from twofold.errors import NotSignedIn
 from twofold.fastapi import SignedIn, TwoFactor
-from twofold.fastapi.host import Caller
+from twofold.fastapi.host import CurrentSession
 from twofold.fastapi.openapi import extend
-from twofold.fastapi.requests import client_address
 from twofold.fastapi.sessions import by_policy
 from twofold.service.ports import EventSink
 from twofold.settings import Settings
 from twofold.sqlalchemy import SqlAlchemyStore
-from twofold.web.sessions import ListedSession
+from twofold.web import ListedSession
 from twofold.webauthn import RelyingParty
 
 KEY_FILE = BACKEND / "var" / "encryption.key"  # Where one is made, for trying things out.
@@ -163,17 +161,13 @@ async def page_session(request: Request, kept: Annotated[str | None, Depends(coo
     return SignedIn(row.user_id, session_id=row.token_hash, account=row.email, owed=row.owed)
 
 
-class StoredSessions(ABC):
+class StoredSessions:
     """Sessions by opaque tokens, of which the database knows only the hash."""
 
     idle = life = by_policy
 
     def __init__(self, request: Request) -> None:
         self.request = request
-
-    @abstractmethod
-    async def start(self, user_id: int, assurance: Assurance) -> SignedIn[Any]:
-        """Start a session; what it has proved, the library remembers."""
 
     async def begin(self, user_id: int) -> Token:
         """Store a new session."""
@@ -187,18 +181,14 @@ class StoredSessions(ABC):
             await db.commit()
         return Token(access_token=token, expires_at=expires_at)
 
-    async def end_one(self, who: SignedIn[Any], **which: int | str) -> bool:
-        """End one session of the user who asks; whether there was such a one, and nobody else was first."""
-        own = {"user_id": who.user_id, **which}
+    async def remove(self, user_id: int, **which: int | str) -> str | None:
+        """Remove one session of a user; its name, or nothing where there was none, or somebody else was first."""
+        own = {"user_id": user_id, **which}
         async with opened(self.request.app) as db:
-            session_id = await db.scalar(select(UserSession.token_hash).filter_by(**own))
+            session_id: str | None = await db.scalar(select(UserSession.token_hash).filter_by(**own))
             ended: Any = await db.execute(delete(UserSession).filter_by(**own))
             await db.commit()
-        if session_id is None or not ended.rowcount:
-            return False
-        host, caller = self.request.app.state.two_factor.host, Caller(who, self, client_address(self.request))
-        await host.use(caller, lambda auth: auth.sessions.ended(who.user_id, session_id))
-        return True
+        return session_id if ended.rowcount else None
 
     async def end_all(self, user_id: int) -> None:
         """End every session of this user."""
@@ -211,9 +201,18 @@ class TokenSessions(StoredSessions):
     """Sessions of whoever asks for JSON, and keeps a token."""
 
     async def start(self, user_id: int, assurance: Assurance) -> SignedIn[Token]:  # noqa: ARG002 - the library's port
-        """Start a session, and answer with its token."""
+        """Start a session; what it has proved, the library remembers."""
         token = await self.begin(user_id)
         return SignedIn(user_id, hashed(token.access_token), token)
+
+    async def end_one(self, current: CurrentSession, **which: int | str) -> bool:
+        """End one session of the user who asks; whether there was such a one, and nobody else was first."""
+        session_id = await self.remove(current.user_id, **which)
+        if session_id is None:
+            return False
+        host = self.request.app.state.two_factor.host
+        await host.use(current, lambda auth: auth.sessions.ended(current.user_id, session_id))
+        return True
 
 
 class CookieSessions(StoredSessions):
@@ -231,8 +230,8 @@ class CookieSessions(StoredSessions):
         return SignedIn(user_id, hashed(token.access_token))
 
     async def end(self, signed_in: SignedIn[Any]) -> None:
-        """End the session that asks."""
-        await self.end_one(signed_in, token_hash=signed_in.session_id)
+        """End the session that asks; the library notes it."""
+        await self.remove(signed_in.user_id, token_hash=signed_in.session_id)
         self.forget()
 
     def forget(self) -> None:
@@ -257,10 +256,10 @@ class CookieSessions(StoredSessions):
             for row in found
         ]
 
-    async def end_listed(self, signed_in: SignedIn[Any], id: str) -> bool:  # noqa: A002 - the library's port
-        """End one session of the user who asks, by what `listed` calls it; whether there was such a one."""
-        number = int(id) if re.fullmatch("[1-9][0-9]{0,9}", id) else 0
-        return number <= ROW_ID_MAX and await self.end_one(signed_in, id=number)
+    async def end_listed(self, signed_in: SignedIn[Any], id: str) -> str | None:  # noqa: A002 - the library's port
+        """End one session of the user who asks, by what `listed` calls it; its name, which the library notes."""
+        number = int(id) if re.fullmatch("[0-9]{1,10}", id) else 0
+        return await self.remove(signed_in.user_id, id=number) if 0 < number <= ROW_ID_MAX else None
 
 
 async def maintain(app: FastAPI, goes_on: Callable[[], bool] = lambda: True) -> None:
