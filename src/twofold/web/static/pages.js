@@ -2,7 +2,9 @@
 "use strict";
 (() => {
   const all = (selector, within = document) => [...within.querySelectorAll(selector)];
-  const lang = document.documentElement.lang;
+  // The page's language, as the reader's country writes it.
+  const { lang } = document.documentElement;
+  const locale = navigator.languages.find((tag) => tag.split("-")[0] === lang.split("-")[0]) ?? lang;
   for (const element of all("[hidden][data-copies], [hidden][data-prints], [hidden][data-shows]")) element.hidden = false;
 
   // -- focus: what was marked for it, where the browser did not give it --
@@ -34,7 +36,7 @@
   }
 
   // -- a wait counts down; it is read out now and then, not every second --
-  const words = (number, unit) => new Intl.NumberFormat(lang, { style: "unit", unit, unitDisplay: "long" }).format(number);
+  const words = (number, unit) => new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(number);
   const inWords = (seconds) => [[Math.floor(seconds / 60), "minute"], [seconds % 60, "second"]]
     .filter(([number]) => number).map((pair) => words(...pair)).join(" ");
   for (const wait of all("[data-seconds]")) {
@@ -92,7 +94,7 @@
     const moment = new Date(time.dateTime);
     if (!time.dateTime.includes("T") || Number.isNaN(moment.getTime())) continue;
     time.title = time.textContent;
-    time.textContent = new Intl.DateTimeFormat(lang, { dateStyle: "medium", timeStyle: "short" }).format(moment);
+    time.textContent = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(moment);
   }
 
   // -- secrets leave with the page, and do not come back with it --
