@@ -29,6 +29,7 @@ async def show_backup_codes(page: Page, codes: Sequence[str], *, first: bool) ->
         # In the page itself: from an address of its own it could be fetched again.
         file_url=f"data:text/plain;charset=utf-8;base64,{base64.b64encode(text.encode()).decode()}",
         first=first,
+        made_at=page.pages.auth.clock.now(),
         next_url=page.url("security"),
     )
 
