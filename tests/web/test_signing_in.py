@@ -85,7 +85,7 @@ def test_what_cannot_be_a_proof(half_way: Visitor, fields: dict[str, str]):
     """
     It is told, and counts nothing (G13).
     """
-    answer = half_way.post("/login/second-factor", **fields)
+    answer = half_way.request("POST", "/login/second-factor", data=fields)
 
     assert answer.status_code == 422
     assert half_way.host.use(lambda auth: auth.enrollment.status(half_way.person.id)).locked_until is None

@@ -14,6 +14,9 @@ from twofold.web.rendering import Page
 ASK_KEY = "ask"
 """The value of the button `key`: hand out a challenge, and ask for the touch."""
 
+ORDER = (Factor.TOTP, Factor.WEBAUTHN, Factor.BACKUP_CODE)
+"""Which is asked for first; backup codes are few, and last."""
+
 
 @dataclass(frozen=True)
 class Proving:
@@ -53,13 +56,13 @@ def proving(
     possible = [method for method in methods if method not in without]
     waits = 0 if locked_until is None else max(math.ceil((locked_until - auth.clock.now()).total_seconds()), 0)
     # Who is to wait is shown another way first, if there is one.
-    ordered = sorted(possible, key=lambda method: waits > 0 and method == Factor.TOTP)
+    ordered = sorted(possible, key=lambda method: (waits > 0 and method == Factor.TOTP, ORDER.index(method)))
     shown = used if used in possible else next(iter(ordered), None)
     return Proving(
         action=page.url(route, next=onward, use=shown or ""),
-        methods=possible,
+        methods=ordered,
         shown=shown,
-        links={method: page.url(route, next=onward, use=method) for method in possible},
+        links={method: page.url(route, next=onward, use=method) for method in ordered},
         locked_for=waits,
         digits=auth.policy.digits,
     )
