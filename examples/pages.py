@@ -26,6 +26,7 @@ from twofold.fastapi import SignedIn, TwoFactor
 from twofold.settings import key_ring
 from twofold.sqlalchemy import SqlAlchemyStore, TwoFactorMixin
 from twofold.web import ListedSession, Look, two_factor_pages
+from twofold.webauthn import RelyingParty
 
 COOKIE = "__Host-shop"
 engine = create_async_engine(os.environ["DATABASE_URL"])
@@ -131,7 +132,8 @@ async def check_password(email: Annotated[str, Form()], password: Annotated[str,
     return user.id
 
 
-auth = TwoFactorAuth(issuer="Corner Shop", keys=key_ring(), store=SqlAlchemyStore(engine, User))
+site = RelyingParty(os.environ.get("PUBLIC_URL", "http://localhost:8000"))
+auth = TwoFactorAuth(issuer="Corner Shop", keys=key_ring(), store=SqlAlchemyStore(engine, User), webauthn=site)
 two_factor = TwoFactor(auth, current_session=current_session, sessions=CookieSessions)
 two_factor.install(app, prefix="/api/auth/2fa")
 look = Look(color="#7a1fa2", templates=Path(__file__).with_name("pages_templates"))
