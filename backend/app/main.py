@@ -23,18 +23,22 @@ from app.logs import RequestLog, configuration
 from app.models.user import User
 from app.routes.auth import auth_routes
 from app.routes.health import Readiness, drained, health
+from app.routes.pages import add_account_pages, check_form_password, register_form
 from app.utils.two_factor_auth import (
     KEY_FILE,
+    cookie_sessions,
     current_session,
     is_admin,
     maintain,
+    make_look,
     make_store,
     make_two_factor_auth,
+    page_session,
     relying_party,
     say_what_starts_sessions,
     token_sessions,
 )
-from twofold import ConfigurationError
+from twofold import ConfigurationError, TwoFactorAuth
 from twofold.core.sealing import SEALED
 from twofold.fastapi import TwoFactor
 from twofold.fastapi.admin import two_factor_admin
@@ -45,6 +49,7 @@ from twofold.prometheus import Latency, Metrics
 from twofold.prometheus.folder import shared_folder
 from twofold.settings import Settings, make_key_file, share_metrics
 from twofold.sqlalchemy.silence import cut_when_silent
+from twofold.web import install_error_pages, two_factor_pages
 
 MAINTENANCE_SECONDS = 3600  # What is overdue goes within an hour.
 FIRST_MAINTENANCE_SECONDS = 300  # At most; workers that start together begin at random moments within.
@@ -124,10 +129,25 @@ def create_app(settings: Settings | None = None, *, pause: Pause = until) -> Fas
         prefix="/api/admin/2fa",
     )
     app.include_router(health)
+    _add_pages(app, auth, settings)
     app.state.readiness = Readiness(app.state.reader, auth.keys)
     app.add_middleware(Latency, metrics=metrics)
     _add_middleware(app, settings)
     return app
+
+
+def _add_pages(app: FastAPI, auth: TwoFactorAuth, settings: Settings) -> None:
+    """Add the pages, whose sessions are others than those of the JSON routes."""
+    router = two_factor_pages(
+        TwoFactor(auth, current_session=page_session, sessions=cookie_sessions),
+        check_form_password,
+        register=None if settings.production else register_form,
+        look=make_look(settings),
+        public_url=settings.public_url,
+    )
+    add_account_pages(router)
+    app.include_router(router)
+    install_error_pages(app, router)
 
 
 class Application(FastAPI):
@@ -243,6 +263,7 @@ def main() -> None:
                 "many times as many are looked at. Set REDIS_URL.",
                 settings.workers,
             )
+        make_look(settings)
         if relying_party(settings) is None:
             logger.warning(
                 "No WebAuthn keys are on offer: PUBLIC_URL is neither https://name.example nor http://localhost. Set "

@@ -1,5 +1,5 @@
 """
-The application's choices for its second factor, and nothing else: issuer, keys, policy, table; and its sessions.
+The application's choices for its second factor, and nothing else: issuer, keys, policy, table, looks; its sessions.
 
 The file is called so, and lies in `utils`, because the specification says so; the algorithms are the library's.
 """
@@ -28,7 +28,7 @@ from twofold.fastapi.sessions import by_policy
 from twofold.service.ports import EventSink
 from twofold.settings import Settings
 from twofold.sqlalchemy import SqlAlchemyStore
-from twofold.web import ListedSession
+from twofold.web import ListedSession, Look
 from twofold.webauthn import RelyingParty
 
 KEY_FILE = BACKEND / "var" / "encryption.key"  # Where one is made, for trying things out.
@@ -84,6 +84,23 @@ def relying_party(settings: Settings) -> RelyingParty | None:
                 "your pages, https://name.example[:port], or http://localhost[:port] for trying things out."
             ) from None
         return None
+
+
+def make_look(settings: Settings) -> Look:
+    """
+    How the pages look.
+
+    Raises:
+        ConfigurationError: A color that cannot be read, or a logo that no page shows.
+    """
+    variables = {"color": "TWOFA_COLOR", "logo": "TWOFA_LOGO"}
+    given: dict[str, Any] = {name: value for name in variables if (value := getattr(settings, name))}
+    try:
+        return Look(templates=BACKEND / "app" / "templates", locale=BACKEND / "app" / "locale", **given)
+    except ConfigurationError as error:
+        # The library speaks of its argument, `Look(color=...): ...`; who sets a variable is told that one's name.
+        name, _, why = str(error).removeprefix("Look(").partition("=...): ")
+        raise ConfigurationError(f"{variables.get(name, name)}: {why}") from None
 
 
 class Token(BaseModel):

@@ -96,8 +96,9 @@ class Seen:
 
 def seen(app: ASGIApp, two_factor: TwoFactor[Any]) -> Seen:
     """Every route of an application, by what this second factor has before it."""
-    classes, applications = _Classes(two_factor), list[Starlette]()
-    found = _walked(app, "", (), applications)
+    applications = list[Starlette]()
+    found = list(_walked(app, "", (), applications))
+    classes = _Classes(_of_one_auth(two_factor, (route for _, route, _ in found)))
     routes = [SeenRoute(path, route, classes.of(route), around) for path, route, around in found]
     overrides = [call for each in applications for call in getattr(each, "dependency_overrides", {})]
     return Seen(routes, len(classes.ours & _ids(overrides)))
@@ -139,17 +140,31 @@ def dependant_of(route: RouteContext) -> Dependant | None:
     return found if isinstance(found, Dependant) else None
 
 
-class _Classes:
-    """Which dependencies say what, by their identity: those of another `TwoFactor` are not taken for ours."""
+def _of_one_auth(two_factor: TwoFactor[Any], routes: Iterable[RouteContext]) -> list[TwoFactor[Any]]:
+    """This second factor, and what routes say to be theirs over the same use cases: pages, by other sessions."""
+    found = [two_factor]
+    for route in routes:
+        other = getattr(route.original_route, "two_factor", None)
+        if isinstance(other, TwoFactor) and other.auth is two_factor.auth and other not in found:
+            found.append(other)
+    return found
 
-    def __init__(self, two_factor: TwoFactor[Any]) -> None:
-        host = two_factor.host
-        self._own = _ids(host.own_routes)
-        self._sign_ins = _ids(host.sign_ins)
-        self._strategies = _ids(host.strategies)
-        self._guards = _ids(two_factor.guards)
-        sessions = _ids((host.caller, host.current, two_factor.signed_in, two_factor.assurance))
-        self._signed_in = sessions | _ids(_identifying(host.current_session))
+
+class _Classes:
+    """Which dependencies say what, by their identity: those over other use cases are not taken for ours."""
+
+    def __init__(self, all_of_ours: Iterable[TwoFactor[Any]]) -> None:
+        self._own, self._sign_ins, self._strategies, self._guards = set[int](), set[int](), set[int](), set[int]()
+        sessions, self._signed_in = set[int](), set[int]()
+        for each in all_of_ours:
+            host = each.host
+            self._own |= _ids(host.own_routes)
+            self._sign_ins |= _ids(host.sign_ins)
+            self._strategies |= _ids(host.strategies)
+            self._guards |= _ids(each.guards)
+            sessions |= _ids((host.caller, host.current, each.signed_in, each.assurance))
+            self._signed_in |= _ids(_identifying(host.current_session))
+        self._signed_in |= sessions
         self.ours = self._guards | self._sign_ins | sessions
 
     def of(self, route: RouteContext) -> Before:

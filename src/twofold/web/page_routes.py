@@ -71,6 +71,8 @@ def page_route(pages: Pages, again: Again | None = None) -> type[APIRoute]:
     """The class of a route of *pages*."""
 
     class PageRoute(APIRoute):
+        two_factor = pages.two_factor  # For the doctor, which may know the application by another one.
+
         def get_route_handler(self) -> Handler:
             handler = super().get_route_handler()
 
