@@ -128,7 +128,8 @@ def test_a_clock_that_was_ahead(world: World):
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/"), ("GET", "/nowhere"), ("POST", f"{PREFIX}/nothing"), ("GET", "/api/auth/2fa")]
+    ("method", "path"),
+    [("GET", "/nowhere/at/all"), ("GET", "/nowhere"), ("POST", f"{PREFIX}/nothing"), ("GET", "/api/auth/2fa")],
 )
 def test_not_found(world: World, method: str, path: str):
     """
