@@ -8,7 +8,9 @@
   for (const element of all("[hidden][data-copies], [hidden][data-prints], [hidden][data-shows]")) element.hidden = false;
 
   // -- focus: what was marked for it, where the browser did not give it --
-  if (document.activeElement === document.body) document.querySelector("[autofocus]")?.focus();
+  requestAnimationFrame(() => {
+    if (document.activeElement === document.body) document.querySelector("[autofocus]")?.focus();
+  });
 
   // -- every form is sent once; again only where no answer came, or the browser went back to it --
   const busy = (form, is) => (is ? form.setAttribute("aria-busy", "true") : form.removeAttribute("aria-busy"));
