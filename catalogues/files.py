@@ -23,7 +23,7 @@ def files_of(part: Part) -> list[Path]:
 def updated(path: Path, part: Part) -> str:
     """A catalogue with every sentence, and with what it says of them already; an empty file becomes one, too."""
     before, after = catalogue(path), Catalog(locale=locale_of(path))
-    for sentence, places in part.sentences().items():
+    for sentence, places in part.sentences.items():
         known = before.get(sentence[0] if isinstance(sentence, tuple) else sentence)
         string = known.string if known is not None and known.id == sentence else ""
         after.add(
@@ -57,7 +57,7 @@ def _written(catalog: Catalog) -> str:
 
 def faults_of(path: Path, part: Part) -> list[str]:
     """What is missing in a catalogue, and what is wrong in it, a line each."""
-    catalog, sentences = catalogue(path), part.sentences()
+    catalog, sentences = catalogue(path), part.sentences
     known = {sentence: message for sentence in sentences if (message := _message(catalog, sentence))}
     obsolete = [*catalog.obsolete, *(message.id for message in catalog if message.id and message.id not in sentences)]
     return [

@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from babel.messages.extract import extract
@@ -45,13 +46,14 @@ class Part:
     below: list["Part"] = field(default_factory=list)
     root: Path = ROOT
 
+    @cached_property
     def sentences(self) -> dict[MsgId, list[str]]:
         """Each sentence, with the files in which it stands."""
         found: dict[MsgId, list[str]] = {}
         for path, sentence in self._all():
             places = found.setdefault(sentence, [])
             places += [] if path in places else [path]
-        known = {sentence for part in self.below for sentence in part.sentences()}
+        known = {sentence for part in self.below for sentence in part.sentences}
         return {sentence: places for sentence, places in found.items() if sentence not in known}
 
     def _all(self) -> Iterator[tuple[str, MsgId]]:

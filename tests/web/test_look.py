@@ -1,5 +1,6 @@
 """A host's looks: what is refused when it is put together, and colors that can be read."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,18 @@ from hypothesis import strategies as st
 
 from twofold.core.policy import MAX_LOGO_BYTES
 from twofold.errors import ConfigurationError
-from twofold.web.look import DARK_GROUNDS, READABLE, Look, brightened, contrast, luminance, mixed, style_of
+from twofold.web import look
+from twofold.web.look import (
+    DARK_GROUNDS,
+    LIGHT_GROUNDS,
+    READABLE,
+    Look,
+    brightened,
+    contrast,
+    luminance,
+    mixed,
+    style_of,
+)
 
 COLORS = st.integers(0, 0xFFFFFF).map(lambda number: f"#{number:06x}")
 
@@ -132,3 +144,15 @@ def test_the_heaviest_logo(tmp_path: Path):
     logo.write_bytes(bytes(MAX_LOGO_BYTES + 1))
     with pytest.raises(ConfigurationError, match="has 20001 bytes, and may have 20000"):
         Look(logo=logo)
+
+
+def test_the_grounds_are_those_of_the_style_sheet():
+    """
+    Contrasts are reckoned with the grounds that the style sheet has.
+    """
+    sheet = (Path(look.__file__).parent / "static" / "style.css").read_text()
+    grounds = [re.findall(rf"--{name}: (#[0-9a-f]+)", sheet) for name in ("card", "page")]
+    light, dark = list(zip(*grounds, strict=True))[:2]
+
+    assert light == ("#fff", LIGHT_GROUNDS[1])
+    assert dark == DARK_GROUNDS
