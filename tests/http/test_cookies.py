@@ -201,3 +201,20 @@ def test_the_cookie_of_a_dead_session(world: World):
     assert ended.status_code == 204
     assert goes_on
     assert [slug_of(each) for each in refused] == ["not-signed-in"] * 2
+
+
+def test_the_cookie_of_a_session(world: World):
+    """
+    The pages' cookie goes over TLS, to this host alone, to no script, and ends with the browser; what is in it is a
+    token of 256 random bits and nothing else.
+    """
+    person = world.registered()
+    answer = world.client.post(
+        "https://accounts.example.com/login", data=person.password, headers={"Sec-Fetch-Site": "same-origin"}
+    )
+    [line] = [line for line in answer.headers.get_list("set-cookie") if line.startswith(COOKIE)]
+    value, *attributes = [part.strip() for part in line.removeprefix(f"{COOKIE}=").split(";")]
+
+    assert answer.status_code == 303
+    assert len(value) == 43
+    assert sorted(part.lower() for part in attributes) == ["httponly", "path=/", "samesite=lax", "secure"]

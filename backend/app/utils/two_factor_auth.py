@@ -242,8 +242,8 @@ class CookieSessions(StoredSessions):
     async def start(self, user_id: int, assurance: Assurance) -> SignedIn:  # noqa: ARG002 - the library's port
         """Start a session, in the cookie."""
         token = await self.begin(user_id)
-        life = int(self.request.app.state.two_factor.auth.policy.session_life.total_seconds())
-        self.response.set_cookie(COOKIE, token.access_token, life, secure=True, httponly=True, samesite="lax")
+        # Without a date, so that it ends with the browser (NIST SP 800-63B-4, 5.1: session secrets are not persistent).
+        self.response.set_cookie(COOKIE, token.access_token, secure=True, httponly=True, samesite="lax")
         return SignedIn(user_id, hashed(token.access_token))
 
     async def end(self, signed_in: SignedIn[Any]) -> None:
