@@ -312,7 +312,7 @@ class SignInFailed(Unauthenticated):
     """Unknown address or wrong password: one answer for both."""
 
     slug = "sign-in-failed"
-    detail = "That address and password do not go together."
+    detail = "That address and password do not go together. Look at both and try again."
 
 
 class SignInTokenDead(Unauthenticated):

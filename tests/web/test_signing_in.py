@@ -25,7 +25,7 @@ def test_a_wrong_password(ann: Visitor):
     answer = ann.post("/login", email=ann.person.account, password="wrong")
 
     assert answer.status_code == 401
-    assert "That address and password do not go together." in words_in(answer)
+    assert "That address and password do not go together. Look at both and try again." in words_in(answer)
     assert f'value="{ann.person.account}"' in answer.text
     assert SESSION not in ann.cookies
 

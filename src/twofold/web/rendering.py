@@ -142,10 +142,11 @@ class Pages:
         """What pages load, by its name: its bytes and their media type."""
         folder = files("twofold.web") / "static"
         style = (folder / "style.css").read_text("utf-8") + style_of(self.look)
+        icon = (folder / "icon.svg").read_text("utf-8").replace(Look.color, self.look.color)
         found = {
             "style.css": (style.encode(), "text/css; charset=utf-8"),
             "pages.js": ((folder / "pages.js").read_bytes(), "text/javascript; charset=utf-8"),
-            "icon.svg": ((folder / "icon.svg").read_bytes(), "image/svg+xml"),
+            "icon.svg": (icon.encode(), "image/svg+xml"),
         }
         if self.look.logo is not None:
             logo = Path(self.look.logo)
@@ -163,7 +164,7 @@ class Pages:
         if not public.netloc or request.method not in SAFE_METHODS or request.headers.get("host") == public.netloc:
             return None
         query = f"?{request.url.query}" if request.url.query else ""
-        return RedirectResponse(f"{self.public_url}{quote(request.url.path)}{query}", 307)
+        return RedirectResponse(f"{self.public_url}{quote(request.scope['path'])}{query}", 307)
 
     def _page(self) -> Callable[..., Any]:
         async def page(request: Request, response: Response) -> Page:
@@ -244,7 +245,7 @@ class Page:
     def here(self) -> str:
         """The path that was asked for, with its query."""
         query = f"?{self.request.url.query}" if self.request.url.query else ""
-        return quote(self.request.url.path) + query
+        return quote(self.request.scope["path"]) + query
 
     async def use(self, use_case: Callable[[TwoFactorAuth], T]) -> T:
         """One use case, for the session that asks; raises as the host's `use`."""
