@@ -19,7 +19,7 @@ from twofold.testing import SecurityKey
 MATRIX = Path(__file__).parents[2] / "docs" / "access-matrix.md"
 
 
-def cells() -> list[tuple[str, str, str]]:
+def every_cell() -> list[tuple[str, str, str]]:
     """Route, kind of session and what it gets, of every cell that is not empty."""
     found, columns = [], list[str]()
     for line in MATRIX.read_text().splitlines():
@@ -29,6 +29,16 @@ def cells() -> list[tuple[str, str, str]]:
         elif line.startswith("| `"):
             found += [(first, column, cell) for column, cell in zip(columns, row, strict=True) if cell]
     return found
+
+
+def is_page(route: str) -> bool:
+    """Whether a route is one of the pages."""
+    return not route.split()[1].startswith(("/api", "/healthz", "/readyz", "/metrics"))
+
+
+def cells() -> list[tuple[str, str, str]]:
+    """Those of JSON."""
+    return [cell for cell in every_cell() if not is_page(cell[0])]
 
 
 @dataclass

@@ -1,0 +1,74 @@
+"""A browser without a script before the backend's pages: it keeps cookies as RFC 6265 says, and sends forms."""
+
+from http.cookies import SimpleCookie
+from urllib.parse import urlencode, urlsplit
+
+from httpx2 import Response
+
+from app.utils.two_factor_auth import COOKIE
+from tests.http.world import ORIGIN, Person, World
+
+SIGN_IN_COOKIE, NOTICE_COOKIE = "__Host-twofold-sign-in", "__Host-twofold-notice"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+SENT = {
+    "Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+    "Host": urlsplit(ORIGIN).netloc,
+    "Sec-Fetch-Site": "same-origin",
+}
+
+
+class Browser:
+    """
+    One person's browser.
+
+    Attributes:
+        cookies: What it keeps.
+    """
+
+    def __init__(self, world: World, person: Person | None = None) -> None:
+        self.world = world
+        self.cookies: dict[str, str] = {}
+        if person is not None and person.token:
+            self.cookies[COOKIE] = person.token
+
+    def request(
+        self, method: str, path: str, form: dict[str, str] | None = None, headers: dict[str, str] | None = None
+    ) -> Response:
+        """One request; a form is sent with POST."""
+        carried = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        given = SENT | ({"Cookie": carried} if carried else {}) | ({} if form is None else FORM) | (headers or {})
+        content = None if form is None else urlencode(form).encode()
+        answer = self.world.request(method, path, content=content, headers=given, follow_redirects=False)
+        self.world.client.cookies.clear()
+        self._keep(answer)
+        return answer
+
+    def get(self, path: str, headers: dict[str, str] | None = None) -> Response:
+        return self.request("GET", path, headers=headers)
+
+    def post(self, path: str, headers: dict[str, str] | None = None, **form: str) -> Response:
+        """Send a form."""
+        return self.request("POST", path, form, headers)
+
+    @property
+    def token(self) -> str:
+        """The session that it is in; empty where it is in none."""
+        return self.cookies.get(COOKIE, "")
+
+    def _keep(self, answer: Response) -> None:
+        for line in answer.headers.get_list("set-cookie"):
+            [(name, morsel)] = SimpleCookie(line).items()
+            self.cookies[name] = morsel.value
+            if morsel["max-age"] == "0":
+                del self.cookies[name]
+
+
+def place_of(answer: Response) -> str:
+    """Where an answer leads, without its query; nothing where it is a page."""
+    return urlsplit(answer.headers.get("location", "")).path
+
+
+def notice_of(answer: Response) -> str:
+    """The word of what the next page says; empty where it says nothing."""
+    set_there = [SimpleCookie(line) for line in answer.headers.get_list("set-cookie")]
+    return next((found[NOTICE_COOKIE].value for found in set_there if NOTICE_COOKIE in found), "")
