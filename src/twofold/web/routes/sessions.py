@@ -1,14 +1,32 @@
 """The sessions of a person: which there are, and how to end them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends, Response
 
 from twofold.fastapi.sessions import call
+from twofold.web.clients import client_words
 from twofold.web.page_routes import PagesRouter
 from twofold.web.rendering import Page
 from twofold.web.sessions import ListedSession, ListsSessions
+
+SESSIONS_SHOWN = 50
+"""A person has far fewer; with more, whoever made them, the page stays a page."""
+
+
+@dataclass(frozen=True)
+class ShownSession:
+    """
+    One session as the page shows it.
+
+    Args:
+        client: In a few words.
+    """
+
+    session: ListedSession
+    client: str
 
 
 def add_session_pages(router: PagesRouter) -> None:
@@ -30,7 +48,11 @@ def add_session_pages(router: PagesRouter) -> None:
 
     @router.page("/security/sessions", "sessions")
     async def sessions_page(page: Annotated[Page, Depends(pages.signed_in_page)]) -> Response:
-        return await page.show("sessions/list.html", sessions=await listed(page))
+        found = await listed(page)
+        shown = [
+            ShownSession(session, client_words(page.gettext, session.client)) for session in found[:SESSIONS_SHOWN]
+        ]
+        return await page.show("sessions/list.html", sessions=shown, number=len(found))
 
     @router.form("/security/sessions/end-others", "end_other_sessions")
     async def end_other_sessions_form(page: Annotated[Page, Depends(pages.signed_in_page)]) -> Response:
