@@ -79,6 +79,17 @@ def test_the_wheel_holds_the_library_and_nothing_else(wheel):
     assert [name for name in names if "test_" in name or name.endswith((".pyc", ".db"))] == []
 
 
+def test_the_wheel_holds_the_pages(wheel):
+    """
+    What pages are made of comes along: every template, what they load, and every catalogue.
+    """
+    parts = [path for path in (ROOT / "src/twofold/web").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    suffixes = {path.suffix for path in parts}
+
+    assert {path.relative_to(ROOT / "src").as_posix() for path in parts} <= set(zipfile.ZipFile(wheel).namelist())
+    assert {".html", ".css", ".js", ".svg", ".po"} <= suffixes
+
+
 def test_the_library_needs_three_packages(python):
     """
     Installing the library brings cryptography, pyotp and qrcode with what those need, and no framework.
@@ -115,6 +126,7 @@ def test_the_types_are_installed(python):
         ("fastapi", "FastAPI"),
         ("prometheus", "prometheus-client"),
         ("webauthn", "py_webauthn"),
+        ("web", "FastAPI, Jinja2 and Babel"),
     ],
 )
 def test_what_needs_an_extra_says_which(python, module, needed):
@@ -135,6 +147,6 @@ def test_everything_else_can_be_imported(python):
 
     assert {line.split()[0] for line in missing} <= {
         *("twofold.sqlalchemy", "twofold.fastapi", "twofold.fastapi_users", "twofold.testing.plugin"),
-        *("twofold.cli", "twofold.prometheus", "twofold.webauthn"),
+        *("twofold.cli", "twofold.prometheus", "twofold.web", "twofold.webauthn"),
     }
     assert len(missing) >= 2

@@ -46,9 +46,13 @@ class Browser:
     def get(self, path: str, headers: dict[str, str] | None = None) -> Response:
         return self.request("GET", path, headers=headers)
 
-    def post(self, path: str, headers: dict[str, str] | None = None, **form: str) -> Response:
+    def send(self, path: str, form: dict[str, str], headers: dict[str, str] | None = None) -> Response:
         """Send a form."""
         return self.request("POST", path, form, headers)
+
+    def post(self, path: str, **form: str) -> Response:
+        """The same, field by field."""
+        return self.send(path, form)
 
     @property
     def token(self) -> str:

@@ -25,7 +25,7 @@ def events_of(person: Person) -> list[str]:
 def signed_in(person: Person) -> Browser:
     """A browser in which this person has typed the password."""
     browser = Browser(person.world)
-    assert place_of(browser.post("/login", **person.password)) == "/security"
+    assert place_of(browser.send("/login", person.password)) == "/security"
     return browser
 
 
@@ -37,7 +37,7 @@ def test_the_cookie_of_a_session(each_world: World):
     person = each_world.registered()
     browser = Browser(each_world)
 
-    answer = browser.post("/login", **person.password)
+    answer = browser.send("/login", person.password)
     page = browser.get("/security")
 
     [line] = [line for line in answer.headers.get_list("set-cookie") if line.startswith(COOKIE)]
@@ -58,7 +58,7 @@ def test_the_cookie_is_its_own_session(world: World):
     person = world.enrolled()
     browser = Browser(world)
 
-    begun = browser.post("/login", **person.password)
+    begun = browser.send("/login", person.password)
     before = browser.token
     finished = browser.post("/login/second-factor", code=person.code())
     session = world.get(SESSION, headers={"Cookie": f"{COOKIE}={browser.token}"}).json()
@@ -223,7 +223,7 @@ def test_a_password_that_is_not_changed(world: World, form: dict[str, str], stat
     browser = signed_in(person)
     before = person.kept()
 
-    answer = browser.post("/security/password", **form)
+    answer = browser.send("/security/password", form)
 
     assert answer.status_code == status
     assert says in answer.text
@@ -276,7 +276,7 @@ def test_a_second_factor_comes_first(each_world: World, path: str):
     form = {"current_password": PASSWORD, "new_password": NEW_PASSWORD, "password": PASSWORD}
     before = person.kept()["users"]
 
-    asked, refused = browser.get(path), browser.post(path, **form)
+    asked, refused = browser.get(path), browser.send(path, form)
     untouched = person.kept()["users"] == before
     confirmed = browser.post(f"/security/confirm?next={path}", code=person.code())
 
@@ -284,7 +284,7 @@ def test_a_second_factor_comes_first(each_world: World, path: str):
     assert untouched
     assert place_of(confirmed) == path
     assert browser.get(path).status_code == 200
-    assert place_of(browser.post(path, **form)) == "/login"
+    assert place_of(browser.send(path, form)) == "/login"
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site"])
@@ -298,7 +298,7 @@ def test_forms_of_other_sites(world: World, site: str):
     before = person.kept()
 
     answers = [
-        browser.post(path, headers={"Sec-Fetch-Site": site}, **form)
+        browser.send(path, form, {"Sec-Fetch-Site": site})
         for path in ("/security/password", "/security/leave", "/logout", "/security/sessions/end-others")
     ]
 
