@@ -126,13 +126,21 @@ def test_numbers_that_are_filled_in_already(tmp_path: Path):
         HEAD
         + entry("%(given)s of %(most)d, at most %(most)d.", "%(most)d höchstens, 100 %%, und hier %(given)s.")
         + entry("Empty %(given)s.", "")
+        + entry("%(browser)s on %(system)s", "%(browser)s auf %(system)s")
         + "\n#, fuzzy"
         + entry("Doubtful %(given)s.", "Zweifelhaft %(given)s.")
     )
     languages = Languages(tmp_path)
 
     assert words_of(languages, "de", "3 of 10, at most 10.") == "10 höchstens, 100 %, und hier 3."
-    for text in ("3 of 10, at most 11.", "3. x of 10, at most 10.", "Empty 3.", "Doubtful 3.", " of 10, at most 10."):
+    for text in (
+        "3 of 10, at most 11.",
+        "3. x of 10, at most 10.",
+        "Empty 3.",
+        "Doubtful 3.",
+        "Click on it",
+        " of 10, at most 10.",
+    ):
         assert words_of(languages, "de", text) == text
 
 

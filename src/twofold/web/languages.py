@@ -69,7 +69,8 @@ class Filled(NullTranslations):
             (_pattern_of(message.id), message.string)
             for message in catalog
             if isinstance(message.id, str) and isinstance(message.string, str)
-            if PLACE.search(message.id) and message.string and not message.fuzzy
+            # Only sentences, as errors are: "%(browser)s on %(system)s" would fit much that a host may say.
+            if PLACE.search(message.id) and message.id.endswith(".") and message.string and not message.fuzzy
         ]
 
     def gettext(self, message: str) -> str:
