@@ -43,7 +43,8 @@
     .filter(([number]) => number).map((pair) => words(...pair)).join(" ");
   for (const wait of all("[data-seconds]")) {
     const { text, done } = wait.dataset, until = Date.now() + wait.dataset.seconds * 1000;
-    const button = wait.closest("form")?.querySelector("button:not([type=button])");
+    // Only a code waits in every case: another account's password may be looked at meanwhile.
+    const button = wait.closest("form:has([data-digits])")?.querySelector("button:not([type=button])");
     const shown = document.createElement("span"), spoken = document.createElement("span");
     shown.ariaHidden = "true";
     spoken.className = "unseen";
