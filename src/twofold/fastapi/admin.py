@@ -3,11 +3,10 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 
-from twofold.core.clients import AllowList, Networks, admin_networks, networks_in
-from twofold.errors import ConfigurationError
-from twofold.fastapi.admin_door import AdminDoor
+from twofold.fastapi.admin_door import admin_door
+from twofold.fastapi.requests import Handler, TwofoldRoute
 from twofold.fastapi.routes.everybodys_events import add_everybodys_event_routes
 from twofold.fastapi.routes.users import add_user_routes
 from twofold.fastapi.two_factor import TwoFactor
@@ -40,27 +39,22 @@ def two_factor_admin(
     Raises:
         ConfigurationError: An address or a network is none, or is everybody.
     """
-    allowed = AllowList(_read("allowed_ips", admin_networks, allowed_ips), is_open_at_home=not production)
-    trusted = _read("trusted_proxies", networks_in, trusted_proxies)
-    door = AdminDoor(two_factor, allowed, trusted, is_admin)
-    router = APIRouter(
-        route_class=door.route_class,
-        tags=["Administration"],
-        # In the order in which they refuse; before them size, type and origin, behind them the request itself.
-        dependencies=[Depends(door.allow_list), Depends(door.admin), Depends(two_factor.require_second_factor())],
+    door = admin_door(
+        two_factor,
+        is_admin=is_admin,
+        allowed_ips=allowed_ips,
+        trusted_proxies=trusted_proxies,
+        production=production,
     )
+
+    class AdminRoute(TwofoldRoute):
+        """A route of administration: whoever is refused is written down."""
+
+        def get_route_handler(self) -> Handler:
+            """The handler of all our routes, with that around it."""
+            return door.watched(super().get_route_handler())
+
+    router = APIRouter(route_class=AdminRoute, tags=["Administration"], dependencies=door.dependencies)
     add_user_routes(router, two_factor.host)
     add_everybodys_event_routes(router, two_factor.auth)
     return router
-
-
-def _read(name: str, read: Callable[[Iterable[str]], Networks], entries: Iterable[str]) -> Networks:
-    if isinstance(entries, str):  # whose every character would be an entry
-        raise ConfigurationError(f'{name}: give a list, as in {name}=["192.0.2.0/24"].')
-    try:
-        return read(entries)
-    except ValueError as error:
-        wide = "; a list of everybody is none" if read is admin_networks else ""
-        raise ConfigurationError(
-            f"{name}: write IP addresses and networks like 10.0.0.0/8 or fd00::/8{wide}."
-        ) from error

@@ -1,25 +1,28 @@
 """The door of administration: allow-list, role, and what is written down of those who are refused."""
 
 import logging
-from collections import Counter
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from datetime import datetime
-from ipaddress import IPv6Address, ip_network
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
+from fastapi.params import Depends as DependsOn
+from starlette.exceptions import HTTPException
 
-from twofold.core.clients import Address, AllowList, Client, Networks
-from twofold.core.policy import REFUSED_A_MINUTE, STRANGERS_A_MINUTE, STRANGERS_IPV6_NETWORK
-from twofold.errors import Forbidden, NotSignedIn, SecondFactorNotSetUp, StepUpRequired, TwofoldError
-from twofold.fastapi.errors import Problem
+from twofold.core.clients import AllowList, Client, Networks, admin_networks, networks_in
+from twofold.errors import (
+    ConfigurationError,
+    Forbidden,
+    NotSignedIn,
+    SecondFactorNotSetUp,
+    StepUpRequired,
+    TwofoldError,
+)
+from twofold.fastapi.errors import Problem, problem_of_http
 from twofold.fastapi.host import CurrentSession
 from twofold.fastapi.proxies import client_in
-from twofold.fastapi.requests import Handler, TwofoldRoute
+from twofold.fastapi.requests import Handler
 from twofold.fastapi.two_factor import TwoFactor
 from twofold.service.context import named
-from twofold.service.ports import UserId
 
 REFUSALS = frozenset(kind.slug for kind in (Forbidden, NotSignedIn, StepUpRequired, SecondFactorNotSetUp))
 """What is written down as a refusal; of a wrong code there is an event anyway."""
@@ -27,44 +30,9 @@ REFUSALS = frozenset(kind.slug for kind in (Forbidden, NotSignedIn, StepUpRequir
 logger = logging.getLogger("twofold")
 
 
-@dataclass
-class RefusalsKept:
-    """
-    Which refusals are stored: one of each stranger's network a minute, and so many of all of them; few of each user.
-
-    Nobody can fill the table, from outside or inside, and whoever tries is in it: of strangers those who come first in
-    that minute. The log tells of each.
-    """
-
-    minute: int = 0
-    networks: set[str] = field(default_factory=set)
-    users: Counter[tuple[UserId, str]] = field(default_factory=Counter)
-
-    def takes(self, address: Address | None, user_id: UserId | None, slug: str, at: datetime) -> bool:
-        """Whether this one is stored; it then is one of its minute."""
-        minute = int(at.timestamp()) // 60
-        if minute != self.minute:
-            self.minute, self.networks, self.users = minute, set(), Counter()
-        if user_id is not None:
-            self.users[user_id, slug] += 1
-            return self.users[user_id, slug] <= REFUSED_A_MINUTE
-        network = _network_of(address)
-        if network in self.networks or len(self.networks) >= STRANGERS_A_MINUTE:
-            return False
-        self.networks.add(network)
-        return True
-
-
-def _network_of(address: Address | None) -> str:
-    """What is counted as one stranger; together all who have no address."""
-    if isinstance(address, IPv6Address):
-        return str(ip_network((address, STRANGERS_IPV6_NETWORK), strict=False))
-    return str(address)
-
-
 class AdminDoor:
     """
-    The door of one application's routes of administration, for one process.
+    The door of an application's routes of administration, those of JSON or the pages, for one process.
 
     Args:
         two_factor: The host's second factor.
@@ -76,7 +44,7 @@ class AdminDoor:
         allowed: Who may come near.
         trusted: The proxies that it trusts by itself.
         admin: A dependency: the session of an admin.
-        route_class: For a router whose every refusal is written down.
+        dependencies: What each route stands behind, in the order in which they refuse.
     """
 
     def __init__(
@@ -86,9 +54,13 @@ class AdminDoor:
         self._two_factor = two_factor
         self.allowed = allowed
         self.trusted = trusted
-        self._kept = RefusalsKept()
         self.admin = self._admin(is_admin)
-        self.route_class = self._route_class()
+        self.dependencies: list[DependsOn] = [
+            # Before them size, type and origin, behind them the request itself.
+            Depends(self.allow_list),
+            Depends(self.admin),
+            Depends(two_factor.require_second_factor()),
+        ]
 
     async def allow_list(self, request: Request) -> None:
         """
@@ -128,27 +100,19 @@ class AdminDoor:
 
         return admin
 
-    def _route_class(self) -> type[TwofoldRoute]:
-        door = self
+    def watched(self, handler: Handler) -> Handler:
+        """*handler*, with that around it which writes down who is refused."""
 
-        class AdminRoute(TwofoldRoute):
-            """A route of administration: whoever is refused is written down."""
+        async def handle(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except (TwofoldError, Problem, HTTPException) as error:
+                slug = _slug_of(error)
+                if slug in REFUSALS:
+                    await self.write_down(request, slug)
+                raise
 
-            def get_route_handler(self) -> Handler:
-                """The handler of all our routes, with that around it."""
-                handler = super().get_route_handler()
-
-                async def handle(request: Request) -> Response:
-                    try:
-                        return await handler(request)
-                    except (TwofoldError, Problem) as error:
-                        if error.slug in REFUSALS:
-                            await door.write_down(request, error.slug)
-                        raise
-
-                return handle
-
-        return AdminRoute
+        return handle
 
     async def write_down(self, request: Request, slug: str) -> None:
         """Write down that somebody was refused; whatever fails, they stay refused."""
@@ -162,9 +126,44 @@ class AdminDoor:
             address,
         )
         try:
-            is_kept = self._kept.takes(known, user_id, slug, self._auth.clock.now())
+            is_kept = self._auth.refusals_kept.takes(known, user_id, slug, self._auth.clock.now())
             await self._auth.run(
                 lambda auth: auth.events.admin_refused(user_id, slug, is_kept=is_kept), client_address=address
             )
         except Exception:
             logger.exception("That refusal could not be recorded.")
+
+
+def _slug_of(error: TwofoldError | Problem | HTTPException) -> str:
+    """As what it is told; a 401 of the host's own means that nobody is signed in."""
+    return problem_of_http(error, unauthenticated=NotSignedIn).slug if isinstance(error, HTTPException) else error.slug
+
+
+def admin_door(
+    two_factor: TwoFactor[Any],
+    *,
+    is_admin: Callable[..., Any],
+    allowed_ips: Iterable[str],
+    trusted_proxies: Iterable[str],
+    production: bool,
+) -> AdminDoor:
+    """
+    The door, as a host describes it.
+
+    Raises:
+        ConfigurationError: An address or a network is none, or is everybody.
+    """
+    allowed = AllowList(_read("allowed_ips", admin_networks, allowed_ips), is_open_at_home=not production)
+    return AdminDoor(two_factor, allowed, _read("trusted_proxies", networks_in, trusted_proxies), is_admin)
+
+
+def _read(name: str, read: Callable[[Iterable[str]], Networks], entries: Iterable[str]) -> Networks:
+    if isinstance(entries, str):  # whose every character would be an entry
+        raise ConfigurationError(f'{name}: give a list, as in {name}=["192.0.2.0/24"].')
+    try:
+        return read(entries)
+    except ValueError as error:
+        wide = "; a list of everybody is none" if read is admin_networks else ""
+        raise ConfigurationError(
+            f"{name}: write IP addresses and networks like 10.0.0.0/8 or fd00::/8{wide}."
+        ) from error

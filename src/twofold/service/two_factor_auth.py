@@ -8,6 +8,7 @@ from twofold.clock import SystemClock
 from twofold.core.backup_codes import TypedBackupCode, new_backup_codes, typed_backup_code
 from twofold.core.policy import RECOMMENDED, Policy, checked_policy
 from twofold.core.qr_code import qr_code_data_uri
+from twofold.core.refusals import RefusalsKept
 from twofold.core.sealing import KeyRing
 from twofold.core.totp import (
     TimeStep,
@@ -81,6 +82,8 @@ class TwoFactorAuth:
         self._ceremonies = webauthn
         self.clock: Clock = SystemClock() if clock is None else clock
         self.on_event = on_event
+        # One for all doors of this process.
+        self.refusals_kept = RefusalsKept()
         self._transactions: Transactions = store
         self._client_address: str | None = None
 
