@@ -20,7 +20,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from app.main import create_app, ensure_it_can_listen, prepare
-from app.utils.two_factor_auth import relying_party
+from app.utils.two_factor_auth import make_look, relying_party
 from tests.servers import free_port
 from twofold import AAL2, ConfigurationError, KeyRing, TwoFactorAuth
 from twofold.core.sealing import EXAMPLE_KEY
@@ -312,6 +312,25 @@ def test_where_pages_are():
     assert [offered(PUBLIC_URL=url) for url in ("http://192.0.2.7:8000", "http://accounts.example.com")] == [None, None]
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("logo.gif", "is none of .svg"), ("logo.svg", "it comes along with every page")],
+    ids=["of-another-kind", "heavy"],
+)
+def test_a_logo_that_no_page_shows_is_told(tmp_path, name, says):
+    """A logo of a kind that browsers do not show, or that is too heavy, is told by the name of its variable."""
+    logo = tmp_path / name
+    logo.write_bytes(bytes(10**6))
+    settings = Settings.from_environment(NOTHING | {"TWOFA_LOGO": str(logo), "TWOFA_COLOR": "#7A1FA2"})
+
+    with pytest.raises(ConfigurationError) as refused:
+        make_look(settings)
+
+    assert names_in(str(refused.value)) == ["TWOFA_LOGO"]
+    assert says in str(refused.value)
+    assert settings.color == "#7a1fa2"
+
+
 def test_an_application_is_not_made_of_wrong_settings():
     """`create_app`, which a server may call without `main`, refuses what `main` refuses."""
     with pytest.raises(ConfigurationError, match="ENCRYPTION_KEY is missing"):
@@ -411,6 +430,7 @@ def refused(tree: Path, sealed: str, taken: str) -> Iterator[dict[str, Refused]]
         "key missing": {"ENCRYPTION_KEY": "", "APP_ENV": "production"},
         "key lost": {"ENCRYPTION_KEY": "", "DATABASE_URL": sealed},
         "many": {"PORT": "0", "ENCRYPTION_KEY": "changethis", "TWOFA_PROFILE": "strict"},
+        "pale": {"TWOFA_COLOR": "#ffee00"},
         "no keys on offer": {"TWOFA_PROFILE": "aal2", "PUBLIC_URL": "http://192.0.2.7:8000"},
         "database": {"DATABASE_URL": f"postgres://me:pw99@127.0.0.1:{free_port()}/db"},
         "port taken": {"PORT": taken},
@@ -448,6 +468,7 @@ def end(process: "subprocess.Popen[str]") -> None:
         ("key missing", ["ENCRYPTION_KEY"], "set it to 32 random bytes"),
         ("key lost", ["ENCRYPTION_KEY"], "values are sealed under it: set it"),
         ("many", ["PORT", "ENCRYPTION_KEY", "TWOFA_PROFILE"], "write one of recommended, aal2, pci_dss"),
+        ("pale", ["TWOFA_COLOR"], "take a darker shade"),
         ("no keys on offer", ["PUBLIC_URL"], "write the origin of your pages"),
         ("database", ["DATABASE_URL"], "out of reach"),
         ("port taken", ["HOST"], "Address already in use"),

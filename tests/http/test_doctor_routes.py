@@ -11,6 +11,7 @@ from starlette.routing import Host, Mount, Route
 
 from tests.http.examined import (
     Examined,
+    Sessions,
     bearer,
     check_password,
     current_session,
@@ -24,6 +25,12 @@ from twofold.core.diagnosis import Check, Light
 from twofold.fastapi import SignedIn
 from twofold.fastapi.guards import no_second_factor
 from twofold.fastapi.seen_routes import Before, seen
+from twofold.fastapi.two_factor import TwoFactor
+from twofold.web import two_factor_pages
+
+
+def by_page(session: Annotated[str, Cookie()]) -> SignedIn:
+    return SignedIn(1, session)
 
 
 @pytest.fixture
@@ -76,6 +83,26 @@ def test_a_guard_of_another_second_factor_is_none(world):
     world.app.post("/x", dependencies=[Depends(other)])(nothing)
 
     assert world.before() == {"POST /x": Before.SIGN_IN}
+
+
+@pytest.mark.parametrize("ours", [False, True])
+def test_pages_may_have_sessions_of_their_own(world, ours):
+    """
+    Pages of another `TwoFactor` are ours, with their guards and their sign-in, where it has the same use cases.
+    """
+    auth = world.two_factor.auth if ours else examined_app().two_factor.auth
+    other: TwoFactor[Any] = TwoFactor(auth, current_session=by_page, sessions=Sessions)
+    pages = two_factor_pages(other, check_password)
+    ask = Depends(other.require_second_factor(if_enabled=True))
+    pages.form("/security/password", "password", dependencies=[ask])(nothing)
+    pages.form("/security/note", "note", dependencies=[Depends(by_page)])(nothing)
+    world.app.include_router(pages)
+    before = world.before()
+
+    assert before["POST /login"] is (Before.OURS if ours else Before.NOTHING)
+    assert before["POST /security/password"] is (Before.GUARD if ours else Before.NOTHING)
+    assert before["POST /security/note"] is (Before.SIGN_IN if ours else Before.NOTHING)
+    assert (world.found(Check.TOKENS).light is Light.GREEN) is ours
 
 
 @pytest.mark.parametrize("mounted", [False, True])

@@ -7,6 +7,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 from httpx2 import Response
 
+from tests.attacks.test_g_disclosure import kept_secrets
 from tests.http.browser import SIGN_IN_COOKIE, Browser, notice_of, place_of
 from tests.http.test_matrix import CASES, Case, every_cell, is_page, key_id, registration, session_id
 from tests.http.world import PASSWORD, World
@@ -73,6 +74,21 @@ def test_a_page_gives_each_session_what_the_matrix_says(world: World, route: str
     A request that is right in all but who sends it gets the status of its cell, and leads where the cell says.
     """
     assert told(ask(route, kind, KINDS[kind](world))) == expected
+
+
+def test_no_page_shows_what_is_kept(world: World):
+    """
+    No page, and no answer to a form, holds the live secret, a backup code of before, a token, a sealed value or a hash.
+    """
+    found = {}
+    for route in pages_of(world):
+        case = KINDS["fresh AAL2"](world)
+        secrets = kept_secrets(case.person) | {case.person.token}
+        answer = ask(route, "fresh AAL2", case)
+        found[route] = [secret for secret in secrets if secret in answer.text + str(answer.headers)]
+
+    assert {route: secrets for route, secrets in found.items() if secrets} == {}
+    assert len(found) > 30
 
 
 def test_the_matrix_has_every_page(world: World):

@@ -1,9 +1,9 @@
 """The pages that are not the library's: where one begins, the password, leaving; and what people type to sign in."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-from fastapi import Depends, Form, Response
+from fastapi import Depends, Form, Response, params
 
 from app.routes.account import PASSWORD_MAX, GivenPasswords
 from app.utils.two_factor_auth import CookieSessions, cookie_sessions
@@ -33,17 +33,17 @@ async def register_form(passwords: GivenPasswords, email: EmailField, password: 
 def add_account_pages(router: PagesRouter) -> None:
     """Add the pages of the application's own to the library's."""
     pages = router.pages
-    _add_password(router)
-    _add_leaving(router)
+    ask = [Depends(pages.two_factor.require_second_factor(if_enabled=True))]
+    _add_password(router, ask)
+    _add_leaving(router, ask)
 
     @router.page("/", "start")
     async def start_page(page: Annotated[Page, Depends(pages.page)]) -> Response:
         return page.go("security")
 
 
-def _add_password(router: PagesRouter) -> None:
-    pages, two_factor = router.pages, router.pages.two_factor
-    ask = [Depends(two_factor.require_second_factor(if_enabled=True))]
+def _add_password(router: PagesRouter, ask: Sequence[params.Depends]) -> None:
+    pages, host = router.pages, router.pages.host
 
     # Asked for before the page, too: nobody types a password and is told only then that a code is missing.
     @router.page("/security/password", "password", dependencies=ask)
@@ -59,16 +59,15 @@ def _add_password(router: PagesRouter) -> None:
     ) -> Response:
         try:
             old, new = typed_password(form, "current_password"), typed_password(form, "new_password")
-            await passwords.change(two_factor.host, page.session, old, new)
+            await passwords.change(host, page.session, old, new)
         except REFUSALS as error:
             return await page.show("account/password.html", problem=of_own_password(error))
         sessions.forget()
         return page.go("login", notice="password-changed")
 
 
-def _add_leaving(router: PagesRouter) -> None:
-    pages, two_factor = router.pages, router.pages.two_factor
-    ask = [Depends(two_factor.require_second_factor(if_enabled=True))]
+def _add_leaving(router: PagesRouter, ask: Sequence[params.Depends]) -> None:
+    pages, host = router.pages, router.pages.host
 
     @router.page("/security/leave", "leave", dependencies=ask)
     async def leave_page(page: Annotated[Page, Depends(pages.signed_in_page)]) -> Response:
@@ -82,7 +81,7 @@ def _add_leaving(router: PagesRouter) -> None:
         sessions: Ours,
     ) -> Response:
         try:
-            await passwords.leave(two_factor.host, page.session, typed_password(form, "password"))
+            await passwords.leave(host, page.session, typed_password(form, "password"))
         except REFUSALS as error:
             return await page.show("account/leave.html", problem=of_own_password(error))
         sessions.forget()
