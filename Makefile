@@ -7,7 +7,7 @@ ARGS =
 JOBS = 2
 
 help: ## List what can be made (this)
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## Make .venv from the locks; the others do it by themselves
 	@scripts/setup
@@ -37,6 +37,10 @@ soak: setup ## Storms, some 20 minutes: many clients while workers, databases an
 	@$(if $(STORM),:,TWOFOLD_TEST_THROWAWAY=1 TWOFOLD_TEST_LONG=1 TWOFOLD_MODEL_EXAMPLES=200 .venv/bin/python -m pytest -q tests/model tests/http/test_killed.py tests/rotation)
 	@TWOFOLD_TEST_THROWAWAY=1 PYTHONPATH=.:backend .venv/bin/python -m soak $(if $(STORM),--storm $(STORM)) $(if $(SEED),--seed $(SEED))
 
+screenshots: setup ## Write pictures of every page in every state into build/screenshots, and one sheet; CHOSEN=1 those of the documents, too
+	@scripts/test-packages
+	@.venv/bin/python scripts/write-screenshots $(if $(CHOSEN),--chosen)
+
 sql: setup ## Write the SQL files of the hand-run migration from the backend's revision
 	@.venv/bin/python scripts/write-sql
 
@@ -53,5 +57,5 @@ lock: setup ## Move every dependency to its newest release, in all lock files
 	@scripts/lock
 
 clean: ## Remove .venv and what the tools left behind; never what a backend stored
-	rm -rf .venv dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

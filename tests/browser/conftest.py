@@ -1,59 +1,32 @@
 """A browser, and one backend with the page of `examples/webauthn_page.py` before it."""
 
-import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from cryptography.fernet import Fernet
-from httpx2 import Client
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from examples.webauthn_page import create_app
-from tests import servers
+from tests.browser.chromium import launched
+from tests.browser.phone import Phone
+from tests.browser.screen import DESKTOP, PHONE, SMALL_PHONE, Screen, Windows
+from tests.browser.site import site
 from tests.browser.visitor import Visitor
-from tests.http.running import RunningServer, ServedWorld
-from tests.http.world import Person, Place, settings_for
-from tests.pauses import for_ever
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # There is this machine, and nothing else: a page that needs more does not work.
-    "--host-resolver-rules=MAP localhost 127.0.0.1, MAP *.localhost 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
+from tests.http.running import ServedWorld
+from tests.http.world import Person
 
 
 # For one file and not for the session: while Playwright runs, its event loop counts as running in this thread, and the
 # tests of other folders run loops of their own.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.fail("There is no chromium: `make test` installs it, or `apt-get install chromium fonts-liberation`.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
 def served_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedWorld]:
-    path = tmp_path_factory.mktemp("browser") / "browser.sqlite"
-    place = Place("sqlite", f"sqlite:///{path}", f"sqlite+aiosqlite:///{path}")
-    port = servers.free_port()
-    settings = settings_for(place, Fernet.generate_key().decode(), public_url=f"http://localhost:{port}")
-    app = create_app(settings, pause=for_ever)
-    with (
-        RunningServer(app, "httptools", "uvloop", port=port) as server,
-        Client(base_url=f"http://127.0.0.1:{port}") as client,
-    ):
-        world = ServedWorld(app, client, place, server)
+    with site(tmp_path_factory.mktemp("browser"), create_app) as world:
         yield world
-        world.disconnect()
 
 
 @pytest.fixture
@@ -87,3 +60,52 @@ def at_computer(browser: Browser, origin: str) -> Iterator[Callable[..., Visitor
 def ann(world: ServedWorld, at_computer: Callable[..., Visitor]) -> Visitor:
     """Somebody who has a password and nothing else, before the page."""
     return at_computer(world.registered())
+
+
+WINDOWS = {
+    "desktop": (DESKTOP, True),
+    "phone": (PHONE, True),
+    "desktop-without-script": (DESKTOP, False),
+    "small-phone-without-script": (SMALL_PHONE, False),
+}
+"""What people look through: the device, and whether JavaScript runs."""
+
+
+@pytest.fixture(scope="session")
+def served_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedWorld]:
+    with site(tmp_path_factory.mktemp("site")) as world:
+        yield world
+
+
+@pytest.fixture
+def home(served_site: ServedWorld) -> ServedWorld:
+    """The backend with its pages, at noon."""
+    served_site.begin()
+    return served_site
+
+
+@pytest.fixture(scope="module")
+def windows(browser: Browser, served_site: ServedWorld) -> Iterator[Windows]:
+    windows = Windows(browser, f"http://localhost:{served_site.server.port}")
+    yield windows
+    windows.close()
+
+
+@pytest.fixture
+def window(windows: Windows, home: ServedWorld) -> Iterator[Callable[..., Screen]]:
+    """Opens a window; whatever page is shown in it, nothing goes wrong behind it."""
+    yield windows.open
+    assert windows.give_back() == []
+
+
+@pytest.fixture(params=WINDOWS)
+def screen(request: pytest.FixtureRequest, window: Callable[..., Screen]) -> Screen:
+    """A window of each kind, one after the other."""
+    device, script = WINDOWS[request.param]
+    return window(device, script=script)
+
+
+@pytest.fixture
+def phone(home: ServedWorld) -> Phone:
+    """A phone that has scanned nothing yet."""
+    return Phone(home.clock)

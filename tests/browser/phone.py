@@ -25,7 +25,8 @@ class Phone:
         self.uri = uri
 
     def scan(self, page: Page) -> None:
-        """Read the QR code off the screen, as far as it is in sight."""
+        """Scroll to the QR code and read it off the screen."""
+        page.locator("img[src^='data:image/png']").scroll_into_view_if_needed()
         self.uri = read_qr_code(page.screenshot())
 
     @property

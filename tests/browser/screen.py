@@ -1,5 +1,6 @@
 """A browser's window on one device: what it shows, what can be done there, and what went wrong behind it."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from tests.browser.keys import Key, Port
 
 SECONDS = 20
 """How long something may take to appear before the test gives up."""
+
+SUBMIT = "button:not([type=button])"
+WHOLE_CODE = re.compile("[0-9]{3}[ -]?[0-9]{3}")
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,7 @@ class Screen:
 
     Attributes:
         faults: What went wrong behind the page: a word of its script, of the policy, or of another site.
-        weights: Bytes of everything that was fetched, by address.
+        weights: Bytes of everything that pages have loaded, by address; what the cache keeps, too.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Screen:
         self.context.set_default_timeout(SECONDS * 1000)
         self.page: Page = self.context.new_page()
         self.status = 0
+        self.document_bytes = 0
         self.faults: list[str] = []
         self.weights: dict[str, int] = {}
         self.page.on("console", self._console)
@@ -72,6 +77,12 @@ class Screen:
 
     def close(self) -> None:
         self.context.close()
+
+    def forget(self) -> None:
+        """Know nobody, and nothing of what went wrong before; the page itself stays till another one is opened."""
+        self.context.clear_cookies()
+        self.page.emulate_media(media="screen")
+        self.faults.clear()
 
     def _console(self, message: ConsoleMessage) -> None:
         # An answer that is an error is told here too; `_response` knows which of them are pages.
@@ -85,11 +96,13 @@ class Screen:
     def _response(self, response: Response) -> None:
         if response.url.startswith("data:"):
             return
+        size = int(response.headers.get("content-length", 0))
         if response.request.is_navigation_request():
-            self.status = response.status
-        elif response.status >= 400:
+            self.status, self.document_bytes = response.status, size
+            return
+        if response.status >= 400:
             self.faults.append(f"{response.status}: {response.url}")
-        self.weights[response.url] = int(response.headers.get("content-length", 0))
+        self.weights[response.url] = size
 
     def open(self, path: str) -> None:
         self.page.goto(path)
@@ -100,21 +113,33 @@ class Screen:
         with self.page.expect_navigation():
             yield
 
-    def button(self, name: str) -> Locator:
-        return self.page.get_by_role("button", name=name)
+    def field(self, name: str) -> Locator:
+        """What is filled in, by its name in the form."""
+        return self.page.locator(f"[name={name}]")
 
-    def press(self, name: str) -> None:
-        """Press the button, and wait for the page that follows."""
+    def send(self, to: str = "", /, **fields: str) -> None:
+        """
+        Fill the fields of a form in, by their names, and send it; a whole code sends itself where scripts run.
+
+        Args:
+            to: How the form's address ends, where another one on the page has the same fields.
+        """
+        form = self.page.locator(f"form[action$='{to}']" if to else "form").filter(has=self.field(next(iter(fields))))
         with self.leaves():
-            self.button(name).first.click()
+            for name, text in fields.items():
+                form.locator(f"[name={name}]").fill(text)
+            if not (self.script and WHOLE_CODE.fullmatch(fields.get("code", ""))):
+                form.locator(SUBMIT).first.click()
 
-    def follow(self, name: str) -> None:
-        """Follow the link, and wait for the page that follows."""
+    def press(self, path: str) -> None:
+        """Press the button of the form that is sent to *path*."""
         with self.leaves():
-            self.page.get_by_role("link", name=name).first.click()
+            self.page.locator(f"form[action$='{path}']").locator(SUBMIT).first.click()
 
-    def write(self, label: str, text: str) -> None:
-        self.page.get_by_label(label).fill(text)
+    def follow(self, path: str) -> None:
+        """Follow the first link to *path* of what the page is about."""
+        with self.leaves():
+            self.page.locator(f"main a[href^='{path}']").first.click()
 
     @property
     def path(self) -> str:
@@ -145,6 +170,25 @@ class Screen:
         return " ".join(self.page.get_by_role(role).all_inner_texts()).strip()
 
     @property
+    def focus(self) -> str:
+        """What has the focus: its id, its label, or what is written on it."""
+        element = "document.activeElement"
+        return str(
+            self.page.evaluate(f"{element}.id || {element}.labels?.[0]?.innerText.trim() || {element}.innerText")
+        )
+
+    @property
+    def description(self) -> str:
+        """What describes it to those who do not see it."""
+        ids = str(self.page.evaluate("document.activeElement.getAttribute('aria-describedby') ?? ''")).split()
+        return " ".join(self.page.locator(f"#{each}").inner_text() for each in ids)
+
+    @property
+    def weight(self) -> int:
+        """Bytes of the page that is shown, with everything that any page of this window has loaded."""
+        return self.document_bytes + sum(self.weights.values())
+
+    @property
     def is_scrolled_sideways(self) -> bool:
         """Whether something sticks out at the side."""
         return bool(self.page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"))
@@ -155,3 +199,40 @@ class Screen:
         assert self._port is not None, "Without its script a page asks no key."
         with self._port.holds(key, right_pin=right_pin):
             yield
+
+
+class Windows:
+    """
+    The windows of one browser. To open one takes a second, so that what is given back is used again.
+
+    Args:
+        origin: The site that is visited.
+    """
+
+    def __init__(self, browser: Browser, origin: str) -> None:
+        self._browser = browser
+        self._origin = origin
+        self._all: list[tuple[str, Screen]] = []
+        self._open: list[Screen] = []
+
+    def open(self, device: Device = DESKTOP, **options: Any) -> Screen:
+        """A window that knows nobody."""
+        kind = repr((device, sorted(options.items())))
+        free = [screen for known, screen in self._all if known == kind and screen not in self._open]
+        if free:
+            free[0].forget()
+        else:
+            free = [Screen(self._browser, self._origin, device, **options)]
+            self._all.append((kind, free[0]))
+        self._open.append(free[0])
+        return free[0]
+
+    def give_back(self) -> list[str]:
+        """All that are open; what went wrong in them."""
+        faults = [fault for screen in self._open for fault in screen.faults]
+        self._open.clear()
+        return faults
+
+    def close(self) -> None:
+        for _, screen in self._all:
+            screen.close()
