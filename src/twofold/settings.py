@@ -11,7 +11,7 @@ from tempfile import NamedTemporaryFile
 from typing import TypeVar
 
 from twofold.core.clients import admin_networks
-from twofold.core.places import is_address, leads_to_database, leads_to_redis, networks_of
+from twofold.core.places import is_address, leads_to_database, leads_to_redis, networks_of, plain_origin
 from twofold.core.policy import PROFILES, RECOMMENDED, Policy, checked_policy
 from twofold.core.sealing import KEY_BYTES, KeyRing
 from twofold.core.totp import checked_issuer
@@ -275,10 +275,12 @@ class _Reader:
         return origins
 
     def origin(self, name: str, default: str) -> str:
-        value = self.text(name, default).rstrip("/").lower()
-        if value and not re.fullmatch(r"https?://[^\s/?#@*:]+(:[0-9]{1,5})?", value):
+        value = self.text(name, default)
+        try:
+            return plain_origin(value) if value else value
+        except ValueError:
             self._fault(name, "write https://host[:port], the origin of the pages that people use")
-        return value
+            return ""
 
     def redis_url(self, name: str) -> str:
         value = self.text(name, "")

@@ -3,6 +3,7 @@
 import hmac
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
@@ -10,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from twofold.core.cbor import refuse_tags
-from twofold.core.places import is_address
+from twofold.core.places import is_address, plain_origin
 from twofold.core.policy import RECOMMENDED
 from twofold.core.webauthn import PUBLIC_KEY_BYTES, Asserted, Attested, GivenCredential, WebAuthnKey, WebAuthnKeys
 from twofold.errors import ConfigurationError, InvalidKey
@@ -51,9 +52,6 @@ FLAGS_AT, HEADER_BYTES, AAGUID_BYTES, ATTESTED = 32, 37, 16, 0x40
 """Places in authenticator data, and the flag that a new key is in it."""
 
 EC_BITS, RSA_BITS = 256, 2048  # NIST SP 800-131A: what is less is no longer allowed.
-
-USUAL_PORTS = {"https": 443, "http": 80}
-LAST_PORT = 65_535
 
 PREFERRED = UserVerificationRequirement.PREFERRED
 """NIST SP 800-63B-4, 3.1.7.2: at least asked for. A password stands beside each key, so it is not required."""
@@ -199,18 +197,18 @@ def _refuse_weak_key(public_key: bytes) -> None:
 
 def _origin(origin: str) -> tuple[str, str]:
     """An origin as browsers write it, and its host."""
-    found = re.fullmatch(r"(https?)://([a-z0-9-]+(?:\.[a-z0-9-]+)*)(?::([0-9]{1,5}))?/?", origin.lower())
-    scheme, host, port = found.groups() if found else ("", "", None)
+    plain = ""
+    with suppress(ValueError):
+        plain = plain_origin(origin)
+    found = re.fullmatch(r"(https?)://([a-z0-9-]+(?:\.[a-z0-9-]+)*)(?::[0-9]+)?", plain)
+    scheme, host = found.groups() if found else ("", "")
     local = host == "localhost" or host.endswith(".localhost")
-    no_port = port is not None and not 0 < int(port) <= LAST_PORT
-    if not host or no_port or is_address(host) or (scheme == "http" and not local):
+    if not host or is_address(host) or (scheme == "http" and not local):
         raise ConfigurationError(
             "webauthn: write the origin of your pages, https://name.example[:port]; browsers let keys be used on no "
             "address, and over http only on http://localhost[:port]."
         )
-    # As browsers write it: without the port that goes without saying.
-    usual = port is None or int(port) == USUAL_PORTS[scheme]
-    return f"{scheme}://{host}" + ("" if usual else f":{int(port or 0)}"), host
+    return plain, host
 
 
 def _descriptors(keys: Sequence[WebAuthnKey]) -> list[PublicKeyCredentialDescriptor]:

@@ -312,6 +312,16 @@ def test_where_pages_are():
     assert [offered(PUBLIC_URL=url) for url in ("http://192.0.2.7:8000", "http://accounts.example.com")] == [None, None]
 
 
+@pytest.mark.parametrize("written", ["https://Accounts.example.com/", "https://accounts.example.com:443"])
+def test_the_public_origin_is_as_browsers_write_it(written: str):
+    """
+    However it was written, it is what browsers send as `Host` and `Origin`: nobody is led from it to itself.
+    """
+    settings = Settings.from_environment({"ENCRYPTION_KEY": KEY, "PUBLIC_URL": written})
+
+    assert settings.public_url == "https://accounts.example.com"
+
+
 @pytest.mark.parametrize(
     ("name", "says"),
     [("logo.gif", "is none of .svg"), ("logo.svg", "it comes along with every page")],

@@ -19,6 +19,7 @@ FOREIGN = [
     {"Sec-Fetch-Site": ""} | {"Origin": "https://evil.test"},
     {"Sec-Fetch-Site": ""} | {"Origin": "null"},
     {"Sec-Fetch-Site": ""} | {"Origin": "https://testserver.evil.test"},
+    {"Sec-Fetch-Site": ""} | {"Origin": "evil://testserver"},
     {"Sec-Fetch-Site": "cross-site", "Origin": "https://testserver"},
 ]
 OWN = [

@@ -171,3 +171,46 @@ def test_one_name(variant: Callable[[dict[str, str]], Host]):
 
     assert [answer.status_code for answer in answers] == [307, 200]
     assert answers[0].headers["location"] == "https://shop.example/account/login?next=/a"
+
+
+@pytest.mark.parametrize("written", ["https://shop.example:443", "https://SHOP.example/", "https://shop.example"])
+def test_one_name_however_it_was_written(variant: Callable[[dict[str, str]], Host], written: str):
+    """
+    The public name is compared as browsers write it: nobody who reads a page there is led there again, and again.
+    """
+    host = variant({MOUNTED: f'look=look, public_url="{written}"), prefix="/account")'})
+    page = host.client.get("https://shop.example/account/login", headers=BROWSER, follow_redirects=False)
+
+    assert page.status_code == 200
+
+
+def test_a_public_name_that_is_none(variant: Callable[[dict[str, str]], Host]):
+    """
+    What is no origin stops the start with a word on what to write.
+    """
+    with pytest.raises(ConfigurationError, match="public_url"):
+        variant({MOUNTED: 'look=look, public_url="shop.example/login"), prefix="/account")'})
+
+
+@pytest.mark.parametrize(("origin", "status"), [("https://shop.example", 401), ("http://shop.example", 403)])
+def test_an_origin_of_another_scheme(variant: Callable[[dict[str, str]], Host], origin: str, status: int):
+    """
+    Where the origin of the pages is known, a form of a page that came without TLS is of another site.
+    """
+    host = variant({MOUNTED: 'look=look, public_url="https://shop.example"), prefix="/account")'})
+    answer = host.client.post(
+        "https://shop.example/account/login", data={"email": "a", "password": "b"}, headers={"Origin": origin}
+    )
+
+    assert answer.status_code == status
+
+
+@pytest.mark.parametrize("asked", ["/account/security/activity", "/shop/account/security/activity"])
+def test_below_what_a_proxy_takes_off(shop: Host, asked: str):
+    """
+    Behind a proxy that takes a prefix off, and says so or not, the way back after signing in has the prefix.
+    """
+    client = TestClient(shop.app, base_url="https://testserver", root_path="/shop")
+    led = client.get(asked, headers=BROWSER, follow_redirects=False)
+
+    assert led.headers["location"] == "/shop/account/login?next=/shop/account/security/activity"

@@ -9,6 +9,26 @@ from twofold.core.clients import network_as_is
 # What stands behind `://` for a server: [user[:password]@][host][:port][/database][?parameters].
 _SERVER = r"([^:/@]*(:[^@]*)?@)?(\[[^\]/?@]+\]|[^\[\]:/?@]*)(:(?P<port>[0-9]{1,5}))?(/[^?]*)?(\?.*)?"
 
+USUAL_PORTS = {"https": 443, "http": 80}
+LAST_PORT = 65_535
+
+
+def plain_origin(text: str) -> str:
+    """
+    An origin as browsers write it: in lower case, and without the port that goes without saying.
+
+    Raises:
+        ValueError: It is none; a name beyond ASCII is written as browsers send it, `xn--...`.
+    """
+    found = re.fullmatch(r"(https?)://([a-z0-9._-]+)(?::([0-9]{1,5}))?/?", text.lower())
+    if found is None:
+        raise ValueError
+    scheme, host, given = found.groups()
+    port = USUAL_PORTS[scheme] if given is None else int(given)
+    if not 0 < port <= LAST_PORT:
+        raise ValueError
+    return f"{scheme}://{host}" + ("" if port == USUAL_PORTS[scheme] else f":{port}")
+
 
 def is_address(text: str) -> bool:
     """Whether this is an IP address."""

@@ -91,7 +91,7 @@ def page_route(pages: Pages, again: Again | None = None) -> type[APIRoute]:
 async def _answered(page: Page, handler: Handler) -> Response:
     await read_body(page.request)
     refuse_foreign_type(page.request)
-    refuse_foreign_site(page.request)
+    refuse_foreign_site(page.request, page.pages.public_url)
     return page.pages.elsewhere(page.request) or await handler(page.request)
 
 

@@ -24,7 +24,8 @@ from jinja2 import (
 from starlette.exceptions import HTTPException
 from starlette.routing import NoMatchFound
 
-from twofold.errors import NotSignedIn, TwofoldError, Unauthenticated
+from twofold.core.places import plain_origin
+from twofold.errors import ConfigurationError, NotSignedIn, TwofoldError, Unauthenticated
 from twofold.fastapi.errors import Problem, problem_of, problem_of_http, problem_of_validation
 from twofold.fastapi.host import CurrentSession, Host
 from twofold.fastapi.requests import SAFE_METHODS, client_address
@@ -34,7 +35,7 @@ from twofold.service.two_factor_auth import TwoFactorAuth
 from twofold.web.languages import Language, Languages, filters
 from twofold.web.look import Look, style_of
 from twofold.web.notices import notice_words
-from twofold.web.requests import local_path
+from twofold.web.requests import local_path, path_of
 from twofold.web.words import Told, error_words, told
 
 T = TypeVar("T")
@@ -105,7 +106,7 @@ class Pages:
         registers: Whether there is a page for making an account.
 
     Raises:
-        ConfigurationError: A catalogue of *look* cannot be read.
+        ConfigurationError: A catalogue of *look* cannot be read, or *public_url* is no origin.
     """
 
     def __init__(self, two_factor: TwoFactor[Any], look: Look, *, home: str | None, public_url: str) -> None:
@@ -113,7 +114,7 @@ class Pages:
         self.host: Host = two_factor.host
         self.look = look
         self.home = home
-        self.public_url = public_url
+        self.public_url = _public(public_url)
         self.registers = False
         self.sessions_class: Any = class_of(self.host.sessions, two_factor.auth.policy)
         self.languages = Languages(look.locale)
@@ -160,11 +161,10 @@ class Pages:
 
     def elsewhere(self, request: Request) -> Response | None:
         """The way to the name under which people use the pages, for whoever reads one under another."""
-        public = urlsplit(self.public_url)
-        if not public.netloc or request.method not in SAFE_METHODS or request.headers.get("host") == public.netloc:
+        name = urlsplit(self.public_url).netloc
+        if not name or request.method not in SAFE_METHODS or request.headers.get("host") == name:
             return None
-        query = f"?{request.url.query}" if request.url.query else ""
-        return RedirectResponse(f"{self.public_url}{quote(request.scope['path'])}{query}", 307)
+        return RedirectResponse(self.public_url + path_of(request), 307)
 
     def _page(self) -> Callable[..., Any]:
         async def page(request: Request, response: Response) -> Page:
@@ -244,8 +244,7 @@ class Page:
     @property
     def here(self) -> str:
         """The path that was asked for, with its query."""
-        query = f"?{self.request.url.query}" if self.request.url.query else ""
-        return quote(self.request.scope["path"]) + query
+        return path_of(self.request)
 
     async def use(self, use_case: Callable[[TwoFactorAuth], T]) -> T:
         """One use case, for the session that asks; raises as the host's `use`."""
@@ -391,6 +390,14 @@ class Page:
         response.headers.update(PAGE_HEADERS)
         response.raw_headers += [each for each in self.injected.raw_headers if each[0] == b"set-cookie"]
         return response
+
+
+def _public(url: str) -> str:
+    try:
+        return plain_origin(url) if url else ""
+    except ValueError:
+        message = "two_factor_pages(public_url=...): write https://name.example[:port], the origin of your pages."
+        raise ConfigurationError(message) from None
 
 
 def known_problem(error: Shown, unauthenticated: type[Unauthenticated] = NotSignedIn) -> Problem:

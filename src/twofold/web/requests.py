@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData
@@ -38,11 +39,14 @@ def refuse_foreign_type(request: Request) -> None:
         raise Problem("invalid-request", f"Send this as {FORM_TYPE}.", status=415)
 
 
-def refuse_foreign_site(request: Request) -> None:
+def refuse_foreign_site(request: Request, public_url: str = "") -> None:
     """
     Refuse a write that another site's page has sent, whether somebody is signed in or not (sign-in, too, is one).
 
     A neighbor under the same domain is another site as well: its pages are somebody else's.
+
+    Args:
+        public_url: The origin of the pages, where it is known; elsewhere the host's name alone counts.
 
     Raises:
         Problem: `Sec-Fetch-Site` says so, or, where that is missing, `Origin`.
@@ -54,10 +58,17 @@ def refuse_foreign_site(request: Request) -> None:
         foreign = site not in {"same-origin", "none"}
     else:
         # Compared as text: whatever is no origin is a foreign one, `null` too.
-        authority = (origin or "").partition("://")[2]
-        foreign = origin is not None and (not authority or authority != request.headers.get("host"))
+        host = request.headers.get("host")
+        foreign = origin not in ({None, public_url} if public_url else {None, f"https://{host}", f"http://{host}"})
     if foreign:
         raise Problem("cross-site-request", "This request comes from another site.")
+
+
+def path_of(request: Request) -> str:
+    """The path that was asked for, with its query, as a browser writes it: below what a proxy has taken off."""
+    path, root = request.scope["path"], request.scope.get("root_path", "")
+    below = path if path.startswith(f"{root}/") else root + path
+    return quote(below) + (f"?{request.url.query}" if request.url.query else "")
 
 
 def local_path(text: str | None) -> str | None:
