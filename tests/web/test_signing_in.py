@@ -128,7 +128,9 @@ def test_a_sign_in_that_has_gone(half_way: Visitor, token: str):
     answer = half_way.post("/login/second-factor", code=half_way.person.phone.code())
 
     assert place_of(answer) == "/account/login"
-    assert "Start again with your password." in words_in(half_way.follow(answer))
+    page = half_way.follow(answer)
+    assert "Start again with your password." in words_in(page)
+    assert 'class="notice warns"' in page.text
     assert SESSION not in half_way.cookies
 
 

@@ -28,6 +28,9 @@ NOTICES = {
 }
 """By their words."""
 
+WARNINGS = {"sign-in-ended", "already-on", "not-on", "no-set-up", "no-such-session"}
+"""Those that tell of nothing that was done."""
+
 CODES_LEFT = "codes-left-"
 """Before a number: how many backup codes are left, after one has signed somebody in."""
 

@@ -34,7 +34,7 @@ from twofold.fastapi.two_factor import TwoFactor
 from twofold.service.two_factor_auth import TwoFactorAuth
 from twofold.web.languages import Language, Languages, filters
 from twofold.web.look import Look, style_of
-from twofold.web.notices import notice_words
+from twofold.web.notices import WARNINGS, notice_words
 from twofold.web.requests import local_path, path_of
 from twofold.web.words import Told, error_words, told
 
@@ -305,6 +305,7 @@ class Page:
             "lang": self.language.tag,
             "account": await self._account(),
             "notice": notice_words(self.language.translations, self.request.cookies.get(NOTICE_COOKIE)),
+            "notice_warns": self.request.cookies.get(NOTICE_COOKIE) in WARNINGS,
             "problem": shown,
             "offers": self._offers(),
             "here": getattr(self.request.scope.get("route"), "name", "")
