@@ -13,6 +13,7 @@ FIGURES = {
     "P6": "p6_rotation",
     "P7": "p7_import",
     "enumeration": "enumeration",
+    "pages": "pages",
 }
 RESULTS = Path(__file__).parent / "results.json"
 

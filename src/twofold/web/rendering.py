@@ -120,6 +120,7 @@ class Pages:
         self.languages = Languages(look.locale)
         self._loader = _loader(look.templates)
         self._environments: dict[str, Environment] = {}
+        self._paths: dict[tuple[object, ...], str | None] = {}
         self.page = self._page()
         self.signed_in_page = self._signed_in_page()
 
@@ -137,6 +138,27 @@ class Pages:
         if language.tag not in self._environments:
             self._environments[language.tag] = _environment(self._loader, language)
         return self._environments[language.tag]
+
+    def path(self, app: Any, route: str, parameters: Mapping[str, str]) -> str:
+        """
+        The path of a page; looked for once, since an application goes through all its routes for each.
+
+        Raises:
+            NoMatchFound: There is no such page.
+        """
+        name, known = ROUTE_PREFIX + route, (app, route, *parameters)
+        if known not in self._paths:
+            try:
+                places = {each: f"{{{each}}}" for each in parameters}
+                self._paths[known] = app.url_path_for(name, **places)
+            except NoMatchFound:
+                self._paths[known] = None
+        path = self._paths[known]
+        if path is None:
+            raise NoMatchFound(name, dict(parameters))
+        for each, value in parameters.items():
+            path = path.replace(f"{{{each}}}", quote(value, safe=""))
+        return path
 
     @cached_property
     def assets(self) -> Mapping[str, tuple[bytes, str]]:
@@ -262,7 +284,7 @@ class Page:
             for name in ("next", "use", "cursor")
             if (value := parameters.pop(name, ""))
         )
-        path: str = self.request.app.url_path_for(ROUTE_PREFIX + route, **parameters)
+        path = self.pages.path(self.request.app, route, parameters)
         root: str = self.request.scope.get("root_path", "")
         return root + path + (f"?{query}" if query else "")
 
