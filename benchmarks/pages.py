@@ -111,10 +111,11 @@ def run() -> Figure:
     """Measure, page by page, the two in turn."""
     with asyncio.Runner() as runner:
         served = Served(runner.run)
+        nothing = served.page(NOTHING)
         ratios, notes = {}, []
         for name in PAGES:
             bare = bare_render(served, name)
-            page, nothing = served.page(name), served.page(NOTHING)
+            page = served.page(name)
             for one in (page, nothing, bare):
                 one(WARM_UP)
             ratios[name], ours, theirs = against_each_other(

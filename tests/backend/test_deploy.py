@@ -94,7 +94,7 @@ def test_the_list_names_the_library_by_path():
     text = (ROOT / "backend" / "requirements.txt").read_text()
     locked = (ROOT / "backend" / "requirements.lock").read_text()
 
-    assert re.findall(r"^\..*$", text, re.MULTILINE) == [".[sqlalchemy,fastapi,redis,cli,prometheus,webauthn]"]
+    assert re.findall(r"^\..*$", text, re.MULTILINE) == [".[sqlalchemy,fastapi,redis,cli,prometheus,web,webauthn]"]
     assert "twofold" not in pins(text)
     assert "://" not in text + locked
     assert len(re.findall(r"--hash=sha256:[0-9a-f]{64}", locked)) > len(pins(locked))
