@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 import twofold.web
 from tests.hosts.running import PASSWORD, Host
-from tests.web.visitor import Visitor, place_of, words_in
+from tests.web.visitor import Visitor, heading_of, place_of, words_in
 from twofold.core.policy import MAX_BODY_BYTES
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -114,6 +114,17 @@ def test_nothing_is_a_failure_of_ours(enrolled: Visitor, content: bytes):
     answers = [enrolled.request("POST", path, content=content, headers=FORM) for path in paths]
 
     assert {answer.status_code for answer in answers} <= {200, 303, 400, 401, 404, 409, 422}
+
+
+def test_a_form_that_cannot_be_read(ann: Visitor):
+    """
+    Before signing in, too, the answer to a form with too many fields is a page, as every other.
+    """
+    answer = ann.request("POST", "/login", content=b"a=&" * 2000, headers=FORM)
+
+    assert answer.status_code == 400
+    assert answer.headers["cache-control"] == "no-store"
+    assert heading_of(answer) == "Sign in"
 
 
 def test_every_page_says_what_browsers_may_do(enrolled: Visitor):

@@ -1,7 +1,12 @@
 """Signing in on pages: the password, the second factor, and where one goes from there."""
 
-import pytest
+import re
+from collections.abc import Callable
 
+import pytest
+from sqlalchemy import update
+
+from tests.hosts.running import Host
 from tests.web.visitor import Visitor, heading_of, place_of, words_in
 
 SESSION, SIGN_IN = "__Host-shop", "__Host-twofold-sign-in"
@@ -24,7 +29,7 @@ def test_a_wrong_password(ann: Visitor):
     """
     answer = ann.post("/login", email=ann.person.account, password="wrong")
 
-    assert answer.status_code == 401
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
     assert "That address and password do not go together. Look at both and try again." in words_in(answer)
     assert f'value="{ann.person.account}"' in answer.text
     assert SESSION not in ann.cookies
@@ -105,6 +110,52 @@ def test_five_wrong_codes(half_way: Visitor):
     assert (waits.status_code, waits.headers["retry-after"]) == (429, "30")
     assert 'data-seconds="30"' in waits.text
     assert 'name="backup_code"' in page.text
+    assert place_of(out) == "/"
+
+
+def test_where_everything_has_one_count(variant: Callable[[dict[str, str]], Host]):
+    """
+    Where everything waits, every way says for how long, and none is shown as the way out.
+    """
+    host = variant(
+        {
+            "keys=key_ring(),": "keys=key_ring(), policy=PCI_DSS,",
+            "from twofold import Assurance,": "from twofold import PCI_DSS, Assurance,",
+        }
+    )
+    person = Visitor(host, host.somebody())
+    person.sign_in()
+    person.set_up()
+    person.cookies.clear()
+    person.sign_in()
+    for _ in range(10):
+        last = person.post("/login/second-factor?use=totp", code="000000")
+    pages = [person.get("/login/second-factor"), person.get("/login/second-factor?use=backup_code")]
+    tried = person.post("/login/second-factor?use=backup_code", backup_code=person.person.phone.backup_codes[0])
+
+    assert last.status_code == 400
+    assert ['name="code"' in page.text for page in pages] == [True, False]
+    assert [re.findall(r'data-seconds="(\d+)"', page.text) for page in pages] == [["1800"], ["1800"]]
+    assert tried.status_code == 429
+    assert "another method" not in words_in(tried)
+
+
+def test_the_last_wrong_code(half_way: Visitor):
+    """
+    With the code that reaches the cap the app is switched off, and is what is told of; backup codes are the way out.
+    """
+    person = half_way.person
+    users = half_way.host.metadata.tables["users"]
+    half_way.host.execute(update(users).values(twofa_failures='{"totp": 99}').where(users.c.id == person.id))
+    last = half_way.post("/login/second-factor?use=totp", code="000000")
+    told = half_way.post("/login/second-factor?use=totp", code="000000")
+    out = half_way.post("/login/second-factor", backup_code=person.phone.backup_codes[0])
+
+    assert [last.status_code, told.status_code] == [400, 403]
+    assert "ackup code is not right" not in words_in(last)
+    assert "This method was switched off" in words_in(told)
+    assert "Backup codes were switched off" not in words_in(told)
+    assert 'name="backup_code"' in told.text
     assert place_of(out) == "/"
 
 

@@ -16,6 +16,7 @@ from twofold.fastapi.errors import KINDS, SLUG_OF_STATUS, Problem
 from twofold.service.events import ListedEvent
 from twofold.web.words import (
     EVENTS,
+    PAGE_TEXTS,
     TITLES,
     UNKNOWN_EVENT,
     Told,
@@ -117,10 +118,15 @@ def fault_of(check: Any, *given: Any) -> errors.TwofoldError:
             fault_of(typed_code, "12345", 6),
             Told("invalid-request", "A code has 6 digits.", {"code": "A code has 6 digits."}),
         ),
-        (Problem("not-found", "Not Found"), Told("not-found", "Not Found")),
+        (
+            errors.Locked(MOMENT + timedelta(seconds=30), 30),
+            Told("locked", "Too many wrong codes. Wait before you try again.", wait=30),
+        ),
+        (Problem("not-found", "There is no such shop."), Told("not-found", "There is no such shop.")),
+        (Problem("not-found", "Not Found"), Told("not-found", PAGE_TEXTS["not-found"])),
         (
             Problem("rate-limited", "Too Many Requests", headers={"Retry-After": "Fri, 27 Nov 2026 22:00:00 GMT"}),
-            Told("rate-limited", "Too Many Requests"),
+            Told("rate-limited", errors.RateLimited.detail),
         ),
     ],
 )

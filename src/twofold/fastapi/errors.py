@@ -120,13 +120,16 @@ class Problem(Exception):
             **self.members,
         }
 
+    @property
+    def all_headers(self) -> dict[str, str]:
+        """Those of the answer, however it is written."""
+        # RFC 9110, 11.6.1: every 401 names a way to authenticate.
+        challenge = {"WWW-Authenticate": "Bearer"} if self.status == 401 else {}  # noqa: PLR2004 - the status itself
+        return challenge | self.headers
+
     def response(self) -> JSONResponse:
         """The answer, as problem details."""
-        headers = PRIVATE_HEADERS | self.headers
-        # RFC 9110, 11.6.1: every 401 names a way to authenticate.
-        if self.status == 401:  # noqa: PLR2004 - the status itself
-            headers.setdefault("WWW-Authenticate", "Bearer")
-        return JSONResponse(self.body, self.status, headers, MEDIA_TYPE)
+        return JSONResponse(self.body, self.status, PRIVATE_HEADERS | self.all_headers, MEDIA_TYPE)
 
 
 def problem_of(error: TwofoldError) -> Problem:

@@ -28,7 +28,7 @@ class Proving:
         methods: The names of the factors that it takes of this user.
         shown: The one that is asked for; nothing where there is none.
         links: By method, where another one is asked for.
-        locked_for: For how many seconds typed TOTP codes wait.
+        locked_for: For how many seconds the one that is asked for waits.
         digits: Of a code.
     """
 
@@ -56,14 +56,15 @@ def proving(
     possible = [method for method in methods if method not in without]
     waits = 0 if locked_until is None else max(math.ceil((locked_until - auth.clock.now()).total_seconds()), 0)
     # Who is to wait is shown another way first, if there is one.
-    ordered = sorted(possible, key=lambda method: (waits > 0 and method == Factor.TOTP, ORDER.index(method)))
+    waiting = (possible if auth.policy.one_count else [Factor.TOTP]) if waits else []
+    ordered = sorted(possible, key=lambda method: (method in waiting, ORDER.index(method)))
     shown = used if used in possible else next(iter(ordered), None)
     return Proving(
         action=page.url(route, next=onward, use=shown or ""),
         methods=ordered,
         shown=shown,
         links={method: page.url(route, next=onward, use=method) for method in ordered},
-        locked_for=waits,
+        locked_for=waits if shown is None or shown in waiting else 0,
         digits=auth.policy.digits,
     )
 

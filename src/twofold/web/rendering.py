@@ -310,7 +310,7 @@ class Page:
         html = template_here.render(await self._shared(shown) | variables)
         response = HTMLResponse(html, 200 if known is None else known.status)
         if known is not None:
-            response.headers.update(known.headers)
+            response.headers.update(known.all_headers)
         response.headers["Content-Language"] = self.language.tag
         return self._sent(response)
 

@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import Depends, Request
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 
 from twofold.core.enrollment import Typed
+from twofold.core.factors import Factor
 from twofold.core.webauthn import given_credential
 from twofold.errors import InvalidRequest, ProofRefused
 from twofold.fastapi.errors import Problem
@@ -22,6 +25,9 @@ MOST_FIELDS = 20
 
 REFUSALS = (ProofRefused, InvalidRequest)
 """What a form is shown again for: a proof that was not accepted, or what cannot be one."""
+
+METHODS = dict(zip(PROOFS, (Factor.TOTP, Factor.BACKUP_CODE, Factor.WEBAUTHN), strict=True))
+"""By the field in which a proof is given, of which factor it is."""
 
 LOCAL_PATH = re.compile(r"/(?![/\\])[A-Za-z0-9._~!$&'()*+,;=:@%/?-]{0,500}")
 """A path with its query on this host, of the characters of RFC 3986: nothing that leads a browser elsewhere."""
@@ -91,6 +97,19 @@ async def given_form(request: Request) -> Mapping[str, str]:
 
 
 GivenForm = Annotated[Mapping[str, str], Depends(given_form)]
+
+
+async def typed_before(request: Request, field: str) -> str:
+    """What was typed into a field, to be shown once more; nothing where the form cannot be read."""
+    with suppress(HTTPException):
+        return str((await request.form()).get(field) or "")
+    return ""
+
+
+def method_of(form: Mapping[str, str]) -> str | None:
+    """Which factor a form gives a proof of; nothing where that is not one."""
+    given = [METHODS[name] for name in PROOFS if name in form]
+    return given[0] if len(given) == 1 else None
 
 
 def typed_of(host: Host, form: Mapping[str, str]) -> Typed:

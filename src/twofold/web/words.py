@@ -120,6 +120,9 @@ BACKUP_CODE_TEXTS: dict[str, str] = {
 }
 """What is said instead where a backup code was typed: the errors speak of the authenticator app."""
 
+ALL_WAIT = msgid("Too many wrong codes. Wait before you try again.")
+"""What is said instead of `Locked` where no other method is open meanwhile."""
+
 NOT_UNDERSTOOD = msgid("Your browser sent something that this page does not understand. Go back and try again.")
 NO_KEY = msgid("Your browser did not answer as it does with a key. Try again.")
 
@@ -173,6 +176,10 @@ def told(_: Gettext, error: Problem | TwofoldError, method: str | None = None) -
     text = problem.detail
     if method == Factor.BACKUP_CODE:
         text = BACKUP_CODE_TEXTS.get(problem.slug, text)
+    if problem.slug == Locked.slug and not problem.members.get("methods"):
+        text = ALL_WAIT
+    if text in PHRASES:
+        text = PAGE_TEXTS.get(problem.slug, TwofoldError.detail)
     if errors and text == InvalidRequest.detail:
         text = LOOK_BELOW
     return Told(problem.slug, _said(_, text), errors, _wait_of(problem))
@@ -234,8 +241,11 @@ PAGE_TEXTS: dict[str, str] = {
 }
 """What stands on it, where the error has no more to say than its name, or says it to programs."""
 
+PHRASES = {status.phrase for status in HTTPStatus}
+"""What the framework says where a host says nothing."""
+
 GENERAL = {
-    *(status.phrase for status in HTTPStatus),
+    *PHRASES,
     *(error.detail for error in (TwofoldError, InvalidRequest, Forbidden, NotFound)),
     "This request comes from another site.",
 }

@@ -11,7 +11,7 @@ from twofold.errors import NotEnabled
 from twofold.web.page_routes import PagesRouter
 from twofold.web.proving import asks_for_key, proving, show_touch
 from twofold.web.rendering import Page, Shown
-from twofold.web.requests import REFUSALS, GivenForm, typed_of
+from twofold.web.requests import REFUSALS, GivenForm, method_of, typed_of
 
 
 async def show_backup_codes(page: Page, codes: Sequence[str], *, first: bool) -> Response:
@@ -60,11 +60,11 @@ def add_backup_code_pages(router: PagesRouter) -> None:
         except NotEnabled:
             return page.go("security", notice="not-on")
         except REFUSALS as error:
-            return await show_regenerate(page, error)
+            return await show_regenerate(page, error, method_of(form))
         return await show_backup_codes(page, codes, first=False)
 
 
-async def show_regenerate(page: Page, problem: Shown | None = None) -> Response:
+async def show_regenerate(page: Page, problem: Shown | None = None, method: str | None = None) -> Response:
     """The page that asks for a proof before the old set is replaced."""
     user_id = page.session.user_id
     status = await page.use(lambda auth: auth.enrollment.status(user_id))
@@ -72,4 +72,6 @@ async def show_regenerate(page: Page, problem: Shown | None = None) -> Response:
         return page.go("security", notice="not-on")
     asked = proving(page, "backup_codes", status.methods, status.locked_until, without=[Factor.BACKUP_CODE])
     remaining = status.backup_codes_remaining
-    return await page.show("backup_codes/regenerate.html", problem=problem, proving=asked, remaining=remaining)
+    return await page.show(
+        "backup_codes/regenerate.html", problem=problem, method=method, proving=asked, remaining=remaining
+    )

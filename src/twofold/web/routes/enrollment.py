@@ -8,7 +8,7 @@ from twofold.errors import NotEnabled
 from twofold.web.page_routes import PagesRouter
 from twofold.web.proving import asks_for_key, proving, show_touch
 from twofold.web.rendering import Page, Shown
-from twofold.web.requests import REFUSALS, GivenForm, typed_of
+from twofold.web.requests import REFUSALS, GivenForm, method_of, typed_of
 from twofold.web.routes.events import ShownEvent, shown_events
 
 GLANCE = 5
@@ -48,7 +48,7 @@ def add_enrollment_pages(router: PagesRouter) -> None:
         except NotEnabled:
             return page.go("security", notice="not-on")
         except REFUSALS as error:
-            return await show_disable(page, error)
+            return await show_disable(page, error, method_of(form))
         await host.start(page.session.sessions, proved)
         return page.go("security", notice="disabled")
 
@@ -62,11 +62,11 @@ async def last_events(page: Page) -> list[ShownEvent] | None:
     return shown_events(page, found.items)
 
 
-async def show_disable(page: Page, problem: Shown | None = None) -> Response:
+async def show_disable(page: Page, problem: Shown | None = None, method: str | None = None) -> Response:
     """The page that asks for a proof before everything is turned off."""
     user_id = page.session.user_id
     status = await page.use(lambda auth: auth.enrollment.status(user_id))
     if not status.enabled:
         return page.go("security", notice="not-on")
     asked = proving(page, "disable", status.methods, status.locked_until)
-    return await page.show("enrollment/disable.html", problem=problem, method=asked.shown, proving=asked)
+    return await page.show("enrollment/disable.html", problem=problem, method=method, proving=asked)

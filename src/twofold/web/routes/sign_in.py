@@ -12,7 +12,7 @@ from twofold.web.notices import CODES_LEFT
 from twofold.web.page_routes import PagesRouter
 from twofold.web.proving import asks_for_key, proving, show_touch
 from twofold.web.rendering import Page, Shown
-from twofold.web.requests import REFUSALS, GivenForm, typed_of
+from twofold.web.requests import REFUSALS, GivenForm, method_of, typed_before, typed_of
 from twofold.web.sessions import EndsSessions
 
 
@@ -72,7 +72,7 @@ def _add_second_factor(router: PagesRouter) -> None:
             typed = typed_of(host, form)
             proved = await host.auth.run(lambda auth: auth.sign_in.finish(token, typed), client_address=address)
         except REFUSALS as error:
-            return await show_second_factor(page, error)
+            return await show_second_factor(page, error, method_of(form))
         await host.start(sessions, proved)
         page.forget_sign_in()
         left = proved.backup_codes_remaining
@@ -112,18 +112,17 @@ def add_register_pages(router: PagesRouter, register: Callable[..., Any]) -> Non
 
 async def show_login(page: Page, problem: Shown | None = None) -> Response:
     """The page that asks for the password."""
-    form = await page.request.form()
     onward = page.onward or ""
     return await page.show(
         "sign_in/password.html",
         problem=problem,
-        email=form.get("email") or "",
+        email=await typed_before(page.request, "email"),
         action=page.url("login", next=onward),
         register_url=page.url("register", next=onward) if page.pages.registers else None,
     )
 
 
-async def show_second_factor(page: Page, problem: Shown | None = None) -> Response:
+async def show_second_factor(page: Page, problem: Shown | None = None, method: str | None = None) -> Response:
     """The page that asks for the second factor of the sign-in that waits in this browser."""
     host = page.pages.host
     token = page.sign_in_token
@@ -132,7 +131,7 @@ async def show_second_factor(page: Page, problem: Shown | None = None) -> Respon
     return await page.show(
         "sign_in/second_factor.html",
         problem=problem,
-        method=asked.shown,
+        method=method,
         proving=asked,
         start_again_url=page.url("login", next=page.onward or ""),
     )
@@ -140,6 +139,5 @@ async def show_second_factor(page: Page, problem: Shown | None = None) -> Respon
 
 async def show_register(page: Page, problem: Shown | None = None) -> Response:
     """The page that asks for what an account begins with."""
-    form = await page.request.form()
-    login_url = page.url("login", next=page.onward or "")
-    return await page.show("account/register.html", problem=problem, email=form.get("email") or "", login_url=login_url)
+    login_url, email = page.url("login", next=page.onward or ""), await typed_before(page.request, "email")
+    return await page.show("account/register.html", problem=problem, email=email, login_url=login_url)

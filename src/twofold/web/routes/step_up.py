@@ -8,7 +8,7 @@ from twofold.errors import NotEnabled
 from twofold.web.page_routes import PagesRouter
 from twofold.web.proving import asks_for_key, proving, show_touch
 from twofold.web.rendering import Page, Shown
-from twofold.web.requests import REFUSALS, GivenForm, typed_of
+from twofold.web.requests import REFUSALS, GivenForm, method_of, typed_of
 
 
 def add_step_up_pages(router: PagesRouter) -> None:
@@ -35,11 +35,11 @@ def add_step_up_pages(router: PagesRouter) -> None:
         except NotEnabled:
             return page.go("security", notice="not-on")
         except REFUSALS as error:
-            return await show_confirm(page, error)
+            return await show_confirm(page, error, method_of(form))
         return page.go(page.onward or "security", notice="confirmed")
 
 
-async def show_confirm(page: Page, problem: Shown | None = None) -> Response:
+async def show_confirm(page: Page, problem: Shown | None = None, method: str | None = None) -> Response:
     """The page that asks who it is."""
     user_id = page.session.user_id
     status = await page.use(lambda auth: auth.enrollment.status(user_id))
@@ -47,6 +47,4 @@ async def show_confirm(page: Page, problem: Shown | None = None) -> Response:
         return page.go("security", notice="not-on")
     asked = proving(page, "confirm", status.methods, status.locked_until)
     back_url = page.url("security")
-    return await page.show(
-        "step_up/confirm.html", problem=problem, method=asked.shown, proving=asked, back_url=back_url
-    )
+    return await page.show("step_up/confirm.html", problem=problem, method=method, proving=asked, back_url=back_url)
