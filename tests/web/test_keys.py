@@ -140,6 +140,20 @@ def test_another_name(signed_in: Visitor, key: SecurityKey):
     assert (empty.status_code, foreign.status_code) == (422, 404)
 
 
+def test_a_name_that_is_none(signed_in: Visitor, key: SecurityKey):
+    """
+    It is told at the field in which it was typed, which keeps it and has the focus; not at the one of a new key.
+    """
+    register(signed_in, key)
+    which = id_in(signed_in.get("/security/keys"))
+    answer = signed_in.post(f"/security/keys/{which}/rename", name="x" * 65)
+    typed, new = re.findall(r"<input id=\"(?:name-[^\"]+|name)\"[^>]*>", answer.text)
+
+    assert ("x" * 65 in typed, "autofocus" in typed, f'aria-describedby="name-{which}-error"' in typed) == (True,) * 3
+    assert f'id="name-{which}-error"' in answer.text
+    assert "aria-invalid" not in new
+
+
 def test_removing_a_key(enrolled: Visitor, key: SecurityKey):
     """
     It is asked once more, and then the key is gone; as the last factor it stays, and the page says what to do.

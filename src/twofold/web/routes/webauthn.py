@@ -1,5 +1,6 @@
 """Keys: register one by a touch, name it, remove it."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import Depends, Response
@@ -91,6 +92,10 @@ def _add_names(router: PagesRouter, fresh: Guard) -> None:
         who, name = page.session.signed_in, form.get("name", "")
         try:
             await page.use(lambda auth: auth.webauthn.rename(who.user_id, who.session_id, id, name))
+        except InvalidRequest as error:
+            # Each key has a field of its own for its name.
+            faults = [fault | {"field": name_field(id)} for fault in error.errors]
+            return await show_keys(page, InvalidRequest(str(error), errors=faults), new_names={id: name})
         except KEY_REFUSALS as error:
             return await show_keys(page, error)
         return page.go("keys", notice="key-renamed")
@@ -125,10 +130,31 @@ def _add_removal(router: PagesRouter, fresh: Guard) -> None:
         return page.go("keys", notice="key-removed")
 
 
-async def show_keys(page: Page, problem: Shown | None = None) -> Response:
-    """The page of keys."""
+def name_field(id: str) -> str:  # noqa: A002 - the name in the path
+    """What the field is called in which this key is given another name."""
+    return f"name-{id}"
+
+
+async def show_keys(
+    page: Page, problem: Shown | None = None, *, new_names: Mapping[str, str] | None = None
+) -> Response:
+    """
+    The page of keys.
+
+    Args:
+        new_names: By key, a name that was typed and not taken.
+    """
     user_id = page.session.user_id
     keys = await page.use(lambda auth: auth.webauthn.keys(user_id))
     suggested = page.gettext("Key %(number)s") % {"number": len(keys) + 1}
     at_most = page.pages.auth.policy.webauthn_keys
-    return await page.show("webauthn/keys.html", problem=problem, keys=keys, suggested=suggested, at_most=at_most)
+    return await page.show(
+        "webauthn/keys.html",
+        problem=problem,
+        keys=keys,
+        suggested=suggested,
+        at_most=at_most,
+        fields=[name_field(key.id) for key in keys] + (["name"] if len(keys) < at_most else []),
+        name_field=name_field,
+        new_names=new_names or {},
+    )
