@@ -137,6 +137,19 @@ def test_another_language_is_one_file(variant: Callable[[dict[str, str]], Host],
     assert heading_of(visitor.get("/login")) == "Enter the shop"
 
 
+def test_a_percent_in_a_word(variant: Callable[[dict[str, str]], Host], tmp_path: Path):
+    """
+    A catalogue of a host may say "100 %" where nothing is to be filled in.
+    """
+    (tmp_path / "locale").mkdir()
+    header = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n'
+    (tmp_path / "locale" / "fr.po").write_text(header + 'msgid "Sign in"\nmsgstr "Entrer à 100 % ici"\n')
+    host = variant({'color="#7a1fa2"': f'color="#7a1fa2", locale={str(tmp_path / "locale")!r}'})
+    page = Visitor(host, host.somebody()).get("/login", headers={"Accept-Language": "fr"})
+
+    assert heading_of(page) == "Entrer à 100 % ici"
+
+
 def test_errors_as_pages(variant: Callable[[dict[str, str]], Host]):
     """
     After one line more, what goes wrong anywhere in the host is a page where a browser asks, and as before elsewhere.

@@ -200,6 +200,11 @@ def faults_of(catalog: Catalog) -> list[str]:
     return found
 
 
+def with_bare_percents(text: str) -> str:
+    """A text in which a `%` that is no place is one: templates fill in every text, also those without a place."""
+    return _PERCENT.sub(lambda found: "%%" if found[0] == "%" else found[0], text)
+
+
 def texts_of(texts: str | Sequence[str] | None) -> tuple[str, ...]:
     """One text, or those of each number, as Babel has them."""
     return (texts,) if isinstance(texts, str) else tuple(texts or ())

@@ -32,7 +32,7 @@ from twofold.fastapi.requests import SAFE_METHODS, client_address
 from twofold.fastapi.sessions import class_of
 from twofold.fastapi.two_factor import TwoFactor
 from twofold.service.two_factor_auth import TwoFactorAuth
-from twofold.web.languages import Language, Languages, filters
+from twofold.web.languages import Language, Languages, filters, with_bare_percents
 from twofold.web.look import Look, style_of
 from twofold.web.notices import WARNINGS, notice_words
 from twofold.web.requests import local_path, path_of
@@ -457,7 +457,11 @@ def _environment(loader: BaseLoader, language: Language) -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.install_gettext_translations(language.translations, newstyle=True)  # type: ignore[attr-defined]  # the extension's
+    environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension's
+        lambda text: with_bare_percents(language.translations.gettext(text)),
+        lambda *texts: with_bare_percents(language.translations.ngettext(*texts)),
+        newstyle=True,
+    )
     environment.filters.update(filters(language))
     environment.filters["grouped"] = grouped
     return environment
