@@ -99,6 +99,21 @@ def test_signing_out(each_world: World):
     assert events_of(person)[len(before) :] == ["session_ended"]
 
 
+def test_signing_in_again(each_world: World):
+    """
+    Who signs in once more in a browser, or somebody else there, leaves no session behind that only its cookie knew.
+    """
+    person, other = each_world.registered(), each_world.registered()
+    browser, elsewhere = signed_in(person), signed_in(person)
+    before = browser.token
+
+    browser.send("/login", other.password)
+
+    assert [alive(person, token) for token in (before, elsewhere.token)] == [False, True]
+    assert alive(other, browser.token)
+    assert events_of(person)[-1] == "session_ended"
+
+
 def test_the_page_of_sessions(each_world: World):
     """
     The page shows one's own live sessions of JSON and of pages alike, which of them asks, and nothing that opens one.

@@ -24,6 +24,7 @@ from twofold.errors import NotSignedIn
 from twofold.fastapi import SignedIn, TwoFactor
 from twofold.fastapi.host import CurrentSession
 from twofold.fastapi.openapi import extend
+from twofold.fastapi.requests import client_address
 from twofold.fastapi.sessions import by_policy
 from twofold.service.ports import EventSink
 from twofold.settings import Settings
@@ -240,11 +241,20 @@ class CookieSessions(StoredSessions):
         self.response = response
 
     async def start(self, user_id: int, assurance: Assurance) -> SignedIn:  # noqa: ARG002 - the library's port
-        """Start a session, in the cookie."""
+        """Start a session, in the cookie; the one that this browser was in ends (ASVS 5.0, 7.2.4)."""
+        await self._end_before()
         token = await self.begin(user_id)
         # Without a date, so that it ends with the browser (NIST SP 800-63B-4, 5.1: session secrets are not persistent).
         self.response.set_cookie(COOKIE, token.access_token, secure=True, httponly=True, samesite="lax")
         return SignedIn(user_id, hashed(token.access_token))
+
+    async def _end_before(self) -> None:
+        name, auth = hashed(self.request.cookies.get(COOKIE, "")), self.request.app.state.two_factor.auth
+        before = await read_one(self.request, SESSION, token_hash=name)
+        if before is not None and await self.remove(before.user_id, token_hash=name):
+            await auth.run(
+                lambda auth: auth.sessions.ended(before.user_id, name), client_address=client_address(self.request)
+            )
 
     async def end(self, signed_in: SignedIn[Any]) -> None:
         """End the session that asks; the library notes it."""
