@@ -23,7 +23,9 @@ LOGO_TYPES = {
     ".png": "image/png",
     ".webp": "image/webp",
     ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
 }
+"""Of a logo, by the end of its name."""
 
 
 @dataclass(frozen=True)

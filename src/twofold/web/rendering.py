@@ -33,7 +33,7 @@ from twofold.fastapi.sessions import class_of
 from twofold.fastapi.two_factor import TwoFactor
 from twofold.service.two_factor_auth import TwoFactorAuth
 from twofold.web.languages import Language, Languages, filters, with_bare_percents
-from twofold.web.look import Look, style_of
+from twofold.web.look import LOGO_TYPES, Look, style_of
 from twofold.web.notices import WARNINGS, notice_words
 from twofold.web.requests import local_path, path_of
 from twofold.web.words import Told, error_words, told
@@ -173,7 +173,7 @@ class Pages:
         }
         if self.look.logo is not None:
             logo = Path(self.look.logo)
-            found["logo"] = (logo.read_bytes(), MEDIA_TYPES[logo.suffix.lower()])
+            found["logo"] = (logo.read_bytes(), LOGO_TYPES[logo.suffix.lower()])
         return found
 
     @cached_property
@@ -203,16 +203,6 @@ class Pages:
             return page
 
         return signed_in_page
-
-
-MEDIA_TYPES = {
-    ".jpeg": "image/jpeg",
-    ".jpg": "image/jpeg",
-    ".png": "image/png",
-    ".svg": "image/svg+xml",
-    ".webp": "image/webp",
-}
-"""Of a logo, by the end of its name."""
 
 
 class Page:
