@@ -1,7 +1,7 @@
 """
 A page on which people register WebAuthn keys and sign in with them, before the reference backend.
 
-From the folder above: PYTHONPATH=backend .venv/bin/python examples/webauthn_page.py, and then http://localhost:8000.
+From the folder above: PYTHONPATH=backend .venv/bin/python examples/webauthn_page.py, and then http://localhost:8000/webauthn.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ async def page() -> HTMLResponse:
 
 def create_app(settings: Settings | None = None, *, pause: main.Pause = main.until) -> FastAPI:
     app = main.create_app(settings, pause=pause)
-    app.get("/", include_in_schema=False)(page)
+    app.get("/webauthn", include_in_schema=False)(page)
     return app
 
 

@@ -44,11 +44,11 @@ def origin(world: ServedWorld) -> str:
 
 @pytest.fixture
 def at_computer(browser: Browser, origin: str) -> Iterator[Callable[..., Visitor]]:
-    """Lets somebody sit down at a computer, before the page or before another address."""
+    """Lets somebody sit down at a computer, before the page or the same page under another name."""
     visitors: list[Visitor] = []
 
-    def at_computer(person: Person, address: str = origin) -> Visitor:
-        visitors.append(Visitor(browser, address, person))
+    def at_computer(person: Person, where: str = origin) -> Visitor:
+        visitors.append(Visitor(browser, f"{where}/webauthn", person))
         return visitors[-1]
 
     yield at_computer

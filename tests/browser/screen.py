@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Request, Response
 
@@ -46,6 +47,7 @@ class Screen:
 
     Attributes:
         faults: What went wrong behind the page: a word of its script, of the policy, or of another site.
+        visited: Every page that was asked for: the method, and the path.
         weights: Bytes of everything that pages have loaded, by address; what the cache keeps, too.
     """
 
@@ -68,6 +70,7 @@ class Screen:
         self.status = 0
         self.document_bytes = 0
         self.faults: list[str] = []
+        self.visited: set[tuple[str, str]] = set()
         self.weights: dict[str, int] = {}
         self.page.on("console", self._console)
         self.page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
@@ -99,6 +102,7 @@ class Screen:
         size = int(response.headers.get("content-length", 0))
         if response.request.is_navigation_request():
             self.status, self.document_bytes = response.status, size
+            self.visited.add((response.request.method, urlsplit(response.url).path))
             return
         if response.status >= 400:
             self.faults.append(f"{response.status}: {response.url}")

@@ -1,6 +1,6 @@
 """How every page looks in every state: to axe-core, in the dark, on the smallest phone, and on the scales."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +10,9 @@ from tests.browser.acts import sign_in
 from tests.browser.axe import findings
 from tests.browser.phone import Phone
 from tests.browser.screen import SMALL_PHONE, Screen, Windows
-from tests.browser.tour import STOPS, Tour
+from tests.browser.tour import STOPS, Stop, Tour
 from tests.http.running import ServedWorld
+from twofold.web.rendering import ROUTE_PREFIX
 
 MOST_BYTES = 60_000
 """Of a page with everything that it loads."""
@@ -26,6 +27,7 @@ class Seen:
     small: dict[str, list[str]] = field(default_factory=dict)
     bytes: dict[str, int] = field(default_factory=dict)
     faults: dict[str, list[str]] = field(default_factory=dict)
+    visited: set[tuple[str, str]] = field(default_factory=set)
     titles: dict[str, str] = field(default_factory=dict)
     languages: dict[str, str] = field(default_factory=dict)
 
@@ -40,8 +42,13 @@ class Seen:
         page.set_viewport_size({"width": screen.device.width, "height": screen.device.height})
         self.bytes[name] = screen.weight
         self.faults[name] = list(screen.faults)
+        self.visited |= screen.visited
         self.titles[name] = page.title()
         self.languages[name] = str(page.locator("html").get_attribute("lang"))
+
+
+ALL_SEEN: dict[Stop, Seen] = {}
+"""Stop by stop, as far as the tour has come."""
 
 
 @pytest.fixture(scope="module", params=STOPS, ids=lambda stop: stop.__name__)
@@ -50,6 +57,7 @@ def seen(request: pytest.FixtureRequest, windows: Windows, served_site: ServedWo
     seen, tour = Seen(), Tour(served_site, windows, bypass_csp=True)
     for name, screen in tour.at(request.param):
         seen.look_at(name, screen)
+    ALL_SEEN[request.param] = seen
     return seen
 
 
@@ -125,6 +133,38 @@ def test_languages(seen: Seen):
     expected = {name: "de" if name.startswith("german") else "en" for name in seen.languages}
 
     assert expected == seen.languages
+
+
+LEADS_ON = {"/", "/pages/{name}", "/security/setup/verify", "/security/keys/new", "/security/keys/{id}/rename"}
+"""Addresses that show nothing to whoever opens them: they lead on, or are no pages."""
+
+
+def test_the_tour_leads_everywhere(served_site: ServedWorld):
+    """
+    Every page and every form of the backend is on the tour, so that no new one is forgotten.
+    """
+    if len(ALL_SEEN) < len(STOPS):
+        pytest.skip("Only a part of the tour was asked for.")
+    visited = set().union(*(seen.visited for seen in ALL_SEEN.values()))
+
+    missed = [
+        (method, route.path)
+        for route in routes(served_site.app.routes)
+        if route.name.startswith(ROUTE_PREFIX)
+        for method in route.methods
+        if (method, route.path) not in {("GET", path) for path in LEADS_ON}
+        if not any(method == used and route.path_regex.match(path) for used, path in visited)
+    ]
+
+    assert visited
+    assert missed == []
+
+
+def routes(found: Iterable[Any]) -> Iterator[Any]:
+    """One by one, also those of routers that were included."""
+    for route in found:
+        included = getattr(route, "original_router", None)
+        yield from [route] if included is None else routes(included.routes)
 
 
 @pytest.fixture

@@ -27,11 +27,21 @@ class Tour:
     One round, on one device.
 
     Args:
+        names: What people are called; whatever it is where nobody reads it.
         options: Whatever else a window is told.
     """
 
-    def __init__(self, world: ServedWorld, windows: Windows, device: Device = DESKTOP, **options: Any) -> None:
+    def __init__(
+        self,
+        world: ServedWorld,
+        windows: Windows,
+        device: Device = DESKTOP,
+        *,
+        names: Iterator[str] | None = None,
+        **options: Any,
+    ) -> None:
         self.world = world
+        self._names = names
         self._open = partial(windows.open, device, **options)
         self._give_back = windows.give_back
 
@@ -45,19 +55,29 @@ class Tour:
         """A window that knows nobody."""
         return self._open(**options)
 
+    def address(self) -> str:
+        """One that nobody has."""
+        return self.world.stranger() if self._names is None else f"{next(self._names)}@example.com"
+
+    def called(self, person: Person) -> Person:
+        """The same person, by such an address."""
+        person.email = self.address()
+        person.set(email=person.email)
+        return person
+
     def phone_of(self, person: Person) -> Phone:
         """The phone of somebody who has set it up already."""
         return Phone(self.world.clock, f"otpauth://totp/x?secret={person.secret}")
 
     def at_password(self) -> tuple[Screen, Person]:
         """Somebody signed in who has nothing but a password."""
-        screen, person = self.screen(), self.world.registered()
+        screen, person = self.screen(), self.called(self.world.registered())
         sign_in(screen, person.email)
         return screen, person
 
     def at_home(self, **options: Any) -> tuple[Screen, Person, Phone]:
         """Somebody signed in with a phone."""
-        screen, person = self.screen(**options), self.world.enrolled()
+        screen, person = self.screen(**options), self.called(self.world.enrolled())
         phone = self.phone_of(person)
         sign_in(screen, person.email)
         screen.send(code=phone.next_code())
@@ -71,14 +91,14 @@ def registering(tour: Tour) -> Iterator[Sight]:
     screen = tour.screen()
     screen.open("/register")
     yield "register", screen
-    screen.send(email="ann@example.com", password=COMMON)
+    screen.send(email=tour.address(), password=COMMON)
     yield "register-refused", screen
-    screen.send(email=tour.world.stranger(), password=NEW_PASSWORD)
+    screen.send(email=tour.address(), password=NEW_PASSWORD)
     yield "sign-in-after-registering", screen
 
 
 def password(tour: Tour) -> Iterator[Sight]:
-    screen, email = tour.screen(), tour.world.stranger()
+    screen, email = tour.screen(), tour.address()
     screen.open("/login")
     yield "sign-in", screen
     tour.world.forget_wrong_passwords(password_failures=1)
@@ -89,7 +109,7 @@ def password(tour: Tour) -> Iterator[Sight]:
 
 
 def second_factor(tour: Tour) -> Iterator[Sight]:
-    screen, person = tour.screen(), tour.world.enrolled()
+    screen, person = tour.screen(), tour.called(tour.world.enrolled())
     phone = tour.phone_of(person)
     sign_in(screen, person.email)
     yield "second-factor", screen
@@ -203,6 +223,8 @@ def confirming(tour: Tour) -> Iterator[Sight]:
     yield "confirm", screen
     screen.send(code=phone.wrong_code())
     yield "confirm-refused", screen
+    screen.send(code=phone.next_code())
+    yield "replace-begin-after-confirming", screen
 
 
 def turning_it_off(tour: Tour) -> Iterator[Sight]:
@@ -232,6 +254,8 @@ def keys(tour: Tour) -> Iterator[Sight]:
     screen.open("/security/keys")
     screen.page.locator("details summary").first.click()
     yield "key-rename", screen
+    screen.send("/rename", name="Black key")
+    yield "keys-after-renaming", screen
     screen.open("/security/keys")
     screen.follow("/security/keys/")
     yield "key-remove", screen
@@ -253,6 +277,8 @@ def sessions(tour: Tour) -> Iterator[Sight]:
     yield "sessions", screen
     screen.press("/end")
     yield "sessions-after-ending-one", screen
+    screen.press("/end-others")
+    yield "sessions-after-ending-all-others", screen
 
 
 def activity(tour: Tour) -> Iterator[Sight]:
@@ -303,7 +329,7 @@ def errors(tour: Tour) -> Iterator[Sight]:
 
 
 def german(tour: Tour) -> Iterator[Sight]:
-    screen, person = tour.screen(locale="de-DE"), tour.world.enrolled()
+    screen, person = tour.screen(locale="de-DE"), tour.called(tour.world.enrolled())
     phone = tour.phone_of(person)
     sign_in(screen, person.email)
     screen.send(code=phone.wrong_code())
