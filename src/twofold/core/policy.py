@@ -41,6 +41,9 @@ REFUSED_A_MINUTE = 5
 KEY_NAME_CHARACTERS = 64
 """Characters of what somebody calls a key: "Blue YubiKey, at home"."""
 
+SEARCH_CHARACTERS = 254
+"""Characters of an account name that is looked for; RFC 5321's e-mail addresses have no more."""
+
 REASON_CHARACTERS = 255
 """Characters of the reason that an admin gives: a sentence or two, and the number of a ticket."""
 

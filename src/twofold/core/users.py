@@ -4,7 +4,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import datetime
 
-from twofold.core.policy import ACTOR_CHARACTERS, REASON_CHARACTERS
+from twofold.core.factors import Factor
+from twofold.core.policy import ACTOR_CHARACTERS, REASON_CHARACTERS, SEARCH_CHARACTERS
 from twofold.errors import InvalidRequest
 
 
@@ -16,6 +17,8 @@ class ListedUser:
     Args:
         account: The name that people see in their authenticator app.
         locked_until: The end of the last wait, which may be over.
+        methods: The names of the factors that are set up; backup codes are none.
+        set_up_until: Until when a set-up waits, or waited, for its first code.
     """
 
     user_id: Hashable
@@ -23,6 +26,13 @@ class ListedUser:
     enabled: bool
     enabled_at: datetime | None
     locked_until: datetime | None
+    methods: tuple[str, ...] = ()
+    set_up_until: datetime | None = None
+
+    @staticmethod
+    def methods_of(*, totp: bool, webauthn: bool) -> tuple[str, ...]:
+        """The names of those that are set up."""
+        return tuple(name.value for name, is_there in ((Factor.TOTP, totp), (Factor.WEBAUTHN, webauthn)) if is_there)
 
 
 @dataclass(frozen=True)
@@ -47,6 +57,19 @@ class Adoption:
     pending: int
     locked: int
     without_factor: int
+
+
+def checked_search(text: str) -> str:
+    """
+    A part of an account name that is looked for.
+
+    Raises:
+        InvalidRequest: It is too long, or has characters for which not every database can be asked.
+    """
+    if len(text) > SEARCH_CHARACTERS or not text.isprintable():
+        message = f"Search for at most {SEARCH_CHARACTERS} printable characters."
+        raise InvalidRequest(errors=[{"field": "q", "message": message}])
+    return text
 
 
 def checked_reason(text: str) -> str:

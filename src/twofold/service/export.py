@@ -86,6 +86,11 @@ class Export:
     unreadable: tuple[str, ...]
     events: EventPage
 
+    @property
+    def enabled_at(self) -> datetime | None:
+        """Since when there has been any of the factors that are there now."""
+        return min((one.enabled_at for one in self.factors if one.enabled_at), default=None)
+
 
 @dataclass
 class _Reading:

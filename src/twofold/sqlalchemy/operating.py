@@ -183,6 +183,8 @@ def _listed(row: Row[Any] | SimpleNamespace) -> ListedUser:
         enabled=bool(row.twofa_enabled),
         enabled_at=utc_or_none(row.twofa_enabled_at),
         locked_until=utc_or_none(row.twofa_locked_until),
+        methods=ListedUser.methods_of(totp=bool(row.has_totp), webauthn=bool(row.has_keys)),
+        set_up_until=utc_or_none(row.totp_pending_until),
     )
 
 

@@ -105,7 +105,11 @@ class OperatorStatements:
     def _of_users(self, tables: Tables) -> None:
         rows, users = tables.enrollments, tables.users
         told: list[ColumnElement[Any]] = [tables.user_id.label("user_id"), tables.account.label("account")]
-        told += [rows.c.twofa_enabled, rows.c.twofa_enabled_at, rows.c.twofa_locked_until]
+        told += [rows.c.twofa_enabled, rows.c.twofa_enabled_at, rows.c.twofa_locked_until, rows.c.totp_pending_until]
+        told += [
+            rows.c.totp_secret.is_not(None).label("has_totp"),
+            rows.c.twofa_webauthn_keys.is_not(None).label("has_keys"),
+        ]
         joined = users.outerjoin(rows, tables.key == tables.user_id) if tables.aside else users
         self.users: Select[Any] = (
             select(*told).select_from(joined).order_by(tables.user_id).limit(bindparam("p_at_most"))

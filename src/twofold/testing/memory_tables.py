@@ -99,7 +99,18 @@ class OperatorReading:
         for user_id, account in self._tables.accounts.items():
             one = self._tables.enrollment(user_id)
             if (q is None or q.lower() in account.lower()) and enabled in {None, one.enabled}:
-                found.append(ListedUser(user_id, account, one.enabled, one.enabled_at, one.attempts.locked_until))
+                has = {"totp": one.totp_secret is not None, "webauthn": one.webauthn_keys is not None}
+                found.append(
+                    ListedUser(
+                        user_id,
+                        account,
+                        one.enabled,
+                        one.enabled_at,
+                        one.attempts.locked_until,
+                        ListedUser.methods_of(**has),
+                        one.pending_until,
+                    )
+                )
         found.sort(key=_by_id)
         return [one for one in found if after is None or _text(one.user_id) > _text(after)][:at_most]
 

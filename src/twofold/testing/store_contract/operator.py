@@ -196,13 +196,19 @@ class OperatorPromises(Promises):
         word = secrets.token_hex(6)
         enabled, never, not_any_more = (add_user(f"{name}.{word}@example.com") for name in ("ann", "bob", "cyd"))
         wait = Attempts({"totp": 5}, MOMENT)
-        row = Enrollment(user_id=enabled, enabled=True, enabled_at=MOMENT - timedelta(days=1), attempts=wait)
+        on = {"enabled": True, "enabled_at": MOMENT - timedelta(days=1), "attempts": wait}
+        has = {"totp_secret": Sealed("s"), "webauthn_keys": Sealed("k")}
+        row = Enrollment(user_id=enabled, **on, **has)
         self.save(store, row)
-        self.save(store, Enrollment(user_id=not_any_more))
+        begun = {"pending_secret": Sealed("p"), "pending_until": MOMENT}
+        self.save(store, Enrollment(user_id=not_any_more, **begun))
 
         [one] = self.listed(store, q=word, enabled=True)
-        assert one == ListedUser(enabled, f"ann.{word}@example.com", True, row.enabled_at, MOMENT)  # noqa: FBT003
-        assert {each.user_id for each in self.listed(store, q=word, enabled=False)} == {never, not_any_more}
+        account, methods = f"ann.{word}@example.com", ("totp", "webauthn")
+        assert one == ListedUser(enabled, account, True, row.enabled_at, MOMENT, methods)  # noqa: FBT003
+        without = self.listed(store, q=word, enabled=False)
+        assert {each.user_id: each.set_up_until for each in without} == {never: None, not_any_more: MOMENT}
+        assert {each.methods for each in without} == {()}
 
     def test_users_are_counted(self, store: Store, add_user: AddUser) -> None:
         """Everybody is counted by what they have at the moment: a factor, an app, keys, a set-up, a wait, nothing."""
