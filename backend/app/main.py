@@ -49,7 +49,7 @@ from twofold.prometheus import Latency, Metrics
 from twofold.prometheus.folder import shared_folder
 from twofold.settings import Settings, make_key_file, share_metrics
 from twofold.sqlalchemy.silence import cut_when_silent
-from twofold.web import install_error_pages, two_factor_pages
+from twofold.web import install_error_pages, two_factor_admin_pages, two_factor_pages
 
 MAINTENANCE_SECONDS = 3600  # What is overdue goes within an hour.
 FIRST_MAINTENANCE_SECONDS = 300  # At most; workers that start together begin at random moments within.
@@ -146,6 +146,9 @@ def _add_pages(app: FastAPI, auth: TwoFactorAuth, settings: Settings) -> None:
         public_url=settings.public_url,
     )
     add_account_pages(router)
+    two_factor_admin_pages(
+        router, is_admin=is_admin, allowed_ips=settings.admin_allowed_ips, production=settings.production
+    )
     app.include_router(router)
     install_error_pages(app, router)
 

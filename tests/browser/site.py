@@ -15,6 +15,9 @@ from tests.http.running import RunningServer, ServedWorld
 from tests.http.world import Place, settings_for
 from tests.pauses import for_ever
 
+HERE = ("127.0.0.1/32",)
+"""From where the browsers come, who may administer too."""
+
 
 @contextmanager
 def site(folder: Path, make_app: Callable[..., FastAPI] = create_app, **settings: Any) -> Iterator[ServedWorld]:
@@ -28,7 +31,7 @@ def site(folder: Path, make_app: Callable[..., FastAPI] = create_app, **settings
     path = folder / "site.sqlite"
     place = Place("sqlite", f"sqlite:///{path}", f"sqlite+aiosqlite:///{path}")
     port = servers.free_port()
-    told = {"public_url": f"http://localhost:{port}"} | settings
+    told: dict[str, Any] = {"public_url": f"http://localhost:{port}", "admin_allowed_ips": HERE} | settings
     app = make_app(settings_for(place, Fernet.generate_key().decode(), **told), pause=for_ever)
     with (
         RunningServer(app, "httptools", "uvloop", port=port) as server,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from app.models.user import ADMIN
 from tests.browser.acts import keep_codes, register_key, sign_in, wait_for_touch
 from tests.browser.keys import Key
 from tests.browser.phone import Phone
@@ -319,6 +320,45 @@ def account(tour: Tour) -> Iterator[Sight]:
     yield "sign-in-after-leaving", screen
 
 
+def administration(tour: Tour) -> Iterator[Sight]:
+    screen, admin, phone = tour.at_home()
+    admin.set(role=ADMIN)
+    person, beginner = tour.world.enrolled(), tour.world.signed_in()
+    beginner.post("/setup")
+    for _ in range(RECOMMENDED.first_wait_at):
+        person.post("/step-up", {"code": person.wrong_code()})
+    screen.open(f"/admin/2fa?q={person.email}")
+    yield "users-one", screen
+    screen.send(q="")
+    yield "users", screen
+    screen.send(q="nobody is called so")
+    yield "users-none", screen
+    screen.open("/admin/2fa?q=%00")
+    yield "users-search-refused", screen
+    screen.open(f"/admin/2fa/users/{admin.id}")
+    yield "user-oneself", screen
+    screen.open(f"/admin/2fa/users/{person.id}")
+    yield "user", screen
+    screen.follow(f"/admin/2fa/users/{person.id}/unlock")
+    yield "user-unlock", screen
+    screen.send(reason="Known by voice, ticket 4711")
+    yield "user-after-unlocking", screen
+    screen.follow(f"/admin/2fa/users/{person.id}/reset")
+    yield "user-reset", screen
+    screen.send(reason=" ")
+    yield "user-reset-refused", screen
+    screen.send(reason="Lost phone, known by voice, ticket 4711")
+    yield "user-after-a-reset", screen
+    admin.set(role="user")
+    screen.open("/admin/2fa")
+    yield "error-forbidden", screen
+    admin.set(role=ADMIN)
+    tour.world.clock.forward(minutes=6)
+    screen.open("/admin/2fa")
+    screen.send(code=phone.next_code())
+    yield "users-after-confirming", screen
+
+
 def errors(tour: Tour) -> Iterator[Sight]:
     screen = tour.screen()
     screen.open("/nowhere")
@@ -357,6 +397,7 @@ STOPS: tuple[Stop, ...] = (
     sessions,
     activity,
     account,
+    administration,
     errors,
     german,
 )

@@ -21,12 +21,17 @@ class Browser:
     """
     One person's browser.
 
+    Args:
+        person: In whose session it is, if in any.
+        client: The address that it is at.
+
     Attributes:
         cookies: What it keeps.
     """
 
-    def __init__(self, world: World, person: Person | None = None) -> None:
+    def __init__(self, world: World, person: Person | None = None, *, client: str = "192.0.2.1") -> None:
         self.world = world
+        self.client = client
         self.cookies: dict[str, str] = {}
         if person is not None and person.token:
             self.cookies[COOKIE] = person.token
@@ -37,9 +42,9 @@ class Browser:
         """One request; a form is sent with POST."""
         carried = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         given = SENT | ({"Cookie": carried} if carried else {}) | ({} if form is None else FORM) | (headers or {})
-        content = None if form is None else urlencode(form).encode()
-        answer = self.world.request(method, path, content=content, headers=given, follow_redirects=False)
-        self.world.client.cookies.clear()
+        content = b"" if form is None else urlencode(form).encode()
+        sent = [(name.encode(), value.encode()) for name, value in given.items() if value]
+        answer = self.world.ask(path, sent, chunks=[content], method=method, client=self.client)
         self._keep(answer)
         return answer
 

@@ -1,5 +1,6 @@
 """What happened and what went wrong, in words: each kind has some, and each says what to do next."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
@@ -16,12 +17,14 @@ from twofold.fastapi.errors import KINDS, SLUG_OF_STATUS, Problem
 from twofold.service.events import ListedEvent
 from twofold.web.words import (
     EVENTS,
+    EVENTS_OF_OTHERS,
     PAGE_TEXTS,
     TITLES,
     UNKNOWN_EVENT,
     Told,
     error_words,
     event_words,
+    event_words_of_others,
     method_words,
     told,
 )
@@ -46,6 +49,21 @@ def test_each_kind_has_words(kind: str):
     assert happened(kind).endswith(".")
 
 
+@pytest.mark.parametrize("event", EVENTS)
+def test_an_admin_is_told_of_somebody_else(event: tuple[str, ...]):
+    """
+    What an admin reads of another user's events speaks to nobody.
+    """
+    kind, *more = event
+    outcome = next((each for each in more if each not in set(Factor)), SUCCESS)
+    factor = next((each for each in more if each in set(Factor)), None)
+
+    words = event_words_of_others(english, kind, outcome, factor)
+
+    assert words.endswith(".")
+    assert not {"you", "your", "yours"} & set(re.findall("[a-z]+", words.lower()))
+
+
 def test_words_are_of_kinds():
     """
     No sentence stands there for a kind, an outcome or a factor that there is none of.
@@ -53,6 +71,7 @@ def test_words_are_of_kinds():
     known = {*KINDS, *Factor}
 
     assert {key[0] for key in EVENTS} == {*EventKind, UNREADABLE}
+    assert set(EVENTS_OF_OTHERS) <= set(EVENTS)
     assert {part for key in EVENTS for part in key[1:]} <= known
 
 

@@ -68,7 +68,7 @@ def checked_search(text: str) -> str:
     """
     if len(text) > SEARCH_CHARACTERS or not text.isprintable():
         message = f"Search for at most {SEARCH_CHARACTERS} printable characters."
-        raise InvalidRequest(errors=[{"field": "q", "message": message}])
+        raise InvalidRequest(message, errors=[{"field": "q", "message": message}])
     return text
 
 

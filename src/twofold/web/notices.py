@@ -23,12 +23,15 @@ NOTICES = {
     "sessions-ended": msgid("All other sessions have ended."),
     "no-such-session": msgid("That session had ended already."),
     "confirmed": msgid("Thank you: it is confirmed that it is you."),
+    "reset": msgid("The second factor is removed. All sessions of this account have ended."),
+    "nothing-to-reset": msgid("There was no second factor to remove."),
+    "unlocked": msgid("The wait is over: codes can be typed again."),
     "password-changed": msgid("Your password is changed. Sign in with the new one."),
     "left": msgid("Your account is deleted, with everything that was kept about it."),
 }
 """By their words."""
 
-WARNINGS = {"sign-in-ended", "already-on", "not-on", "no-set-up", "no-such-session"}
+WARNINGS = {"sign-in-ended", "already-on", "not-on", "no-set-up", "no-such-session", "nothing-to-reset"}
 """Those that tell of nothing that was done."""
 
 CODES_LEFT = "codes-left-"

@@ -18,6 +18,8 @@ from twofold.web.requests import refuse_foreign_site, refuse_foreign_type
 Again = Callable[[Page, Shown], Awaitable[Response]]
 """Shows a form once more, with what was wrong with it."""
 
+Watch = Callable[[Handler], Handler]
+
 UNAUTHENTICATED = 401
 
 
@@ -34,7 +36,14 @@ class PagesRouter(APIRouter):
         self.pages = pages
 
     def page(
-        self, path: str, name: str, *, again: Again | None = None, method: str = "GET", **options: Any
+        self,
+        path: str,
+        name: str,
+        *,
+        again: Again | None = None,
+        watched: Watch | None = None,
+        method: str = "GET",
+        **options: Any,
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """
         Decorate a function that answers a request for a page.
@@ -42,11 +51,12 @@ class PagesRouter(APIRouter):
         Args:
             name: What it is called in links.
             again: Shows the form once more where it was refused before the function was reached.
+            watched: Stands around what answers, and sees each refusal that is no matter of the request itself.
             options: Those of FastAPI's routes.
         """
 
         def add(function: Callable[..., Any]) -> Callable[..., Any]:
-            route_class = page_route(self.pages, again)
+            route_class = page_route(self.pages, again, watched)
             self.add_api_route(
                 path,
                 function,
@@ -67,7 +77,7 @@ class PagesRouter(APIRouter):
         return self.page(path, name, again=again, method="POST", **options)
 
 
-def page_route(pages: Pages, again: Again | None = None) -> type[APIRoute]:
+def page_route(pages: Pages, again: Again | None = None, watched: Watch | None = None) -> type[APIRoute]:
     """The class of a route of *pages*."""
 
     class PageRoute(APIRoute):
@@ -75,6 +85,7 @@ def page_route(pages: Pages, again: Again | None = None) -> type[APIRoute]:
 
         def get_route_handler(self) -> Handler:
             handler = super().get_route_handler()
+            handler = handler if watched is None else watched(handler)
 
             async def handle(request: Request) -> Response:
                 page = Page(pages, request, Response())

@@ -67,6 +67,9 @@ PAGE_HEADERS = {
 """On every page: what is in it is for one person, here, once."""
 
 COOKIE: dict[str, Any] = {"path": "/", "secure": True, "httponly": True, "samesite": "lax"}
+QUERY = ("next", "use", "q", "enabled", "cursor")
+"""What an address of ours may have behind its question mark."""
+
 ROUTE_PREFIX = "twofold_"
 """Before the names of our routes, among those of the host."""
 
@@ -267,13 +270,9 @@ class Page:
         The path of a page.
 
         Args:
-            parameters: Those of the path, and `next`, `use` or `cursor` for the query; what is empty is left out.
+            parameters: Those of the path, and those of the query, of which what is empty is left out.
         """
-        query = "&".join(
-            f"{name}={quote(value, safe='/')}"
-            for name in ("next", "use", "cursor")
-            if (value := parameters.pop(name, ""))
-        )
+        query = "&".join(f"{name}={quote(value, safe='/')}" for name in QUERY if (value := parameters.pop(name, "")))
         path = self.pages.path(self.request.app, route, parameters)
         root: str = self.request.scope.get("root_path", "")
         return root + path + (f"?{query}" if query else "")

@@ -1,7 +1,7 @@
 """What happened and what went wrong, in words for the person in front of the screen."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -82,6 +82,30 @@ EVENTS: dict[tuple[str, ...], str] = {
 }
 """By kind, and where it makes a difference by outcome and factor."""
 
+EVENTS_OF_OTHERS: dict[tuple[str, ...], str] = {
+    (EventKind.PASSWORD_ACCEPTED,): msgid("Somebody who knows the password was asked for a second factor."),
+    (EventKind.PASSWORD_REFUSED, Locked.slug): msgid("Somebody tried to sign in while the account had to wait."),
+    (EventKind.PASSWORD_CHANGED,): msgid("The password was changed."),
+    (EventKind.SIGNED_IN,): msgid("Signed in with the password alone."),
+    (EventKind.SIGNED_IN, Factor.TOTP): msgid("Signed in with the authenticator app."),
+    (EventKind.SIGNED_IN, Factor.BACKUP_CODE): msgid("Signed in with a backup code."),
+    (EventKind.SIGNED_IN, Factor.WEBAUTHN): msgid("Signed in with a key."),
+    (EventKind.STEPPED_UP,): msgid("Confirmed the second factor once more."),
+    (EventKind.STEPPED_UP, Factor.TOTP): msgid("Confirmed once more with the authenticator app."),
+    (EventKind.STEPPED_UP, Factor.BACKUP_CODE): msgid("Confirmed once more with a backup code."),
+    (EventKind.STEPPED_UP, Factor.WEBAUTHN): msgid("Confirmed once more with a key."),
+    (EventKind.SESSION_ENDED,): msgid("Ended a session on another device."),
+    (EventKind.SIGN_COUNT_REGRESSED,): msgid("A key was refused because there may be a copy of it."),
+    (EventKind.SECOND_FACTOR_RESET,): msgid("An administrator removed the second factor."),
+    (EventKind.SECRET_IMPORTED,): msgid("The authenticator app was taken over from another application."),
+    (EventKind.ADMIN_REFUSED,): msgid("Was refused where only administrators may go."),
+    (EventKind.ROLE_GRANTED,): msgid("Became an administrator."),
+    (EventKind.ROLE_REVOKED,): msgid("Is not an administrator any more."),
+    (EventKind.CODE_ACCEPTED, Factor.TOTP): msgid("A code from the authenticator app was typed and accepted."),
+    (EventKind.VALUE_UNREADABLE,): msgid("The second factor could not be read. The operator was told."),
+}
+"""What is said instead to an admin, of somebody else."""
+
 UNKNOWN_EVENT = msgid("Something happened that this page has no words for yet.")
 
 
@@ -92,9 +116,17 @@ def event_words(_: Gettext, event: ListedEvent) -> str:
     Args:
         _: Translates it.
     """
-    kind, outcome, factor = event.kind, event.outcome or "", event.factor or ""
-    names = ((kind, outcome, factor), (kind, outcome), (kind, factor), (kind,))
-    return _(next((EVENTS[name] for name in names if name in EVENTS), UNKNOWN_EVENT))
+    return _(_sentence(EVENTS, event.kind, event.outcome, event.factor))
+
+
+def event_words_of_others(_: Gettext, kind: str, outcome: str | None, factor: str | None) -> str:
+    """The same, told of somebody else."""
+    return _(_sentence(EVENTS | EVENTS_OF_OTHERS, kind, outcome, factor))
+
+
+def _sentence(table: Mapping[tuple[str, ...], str], kind: str, outcome: str | None, factor: str | None) -> str:
+    names = ((kind, outcome or "", factor or ""), (kind, outcome or ""), (kind, factor or ""), (kind,))
+    return next((table[name] for name in names if name in table), UNKNOWN_EVENT)
 
 
 METHODS: dict[str, str] = {

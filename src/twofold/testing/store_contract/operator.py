@@ -196,16 +196,22 @@ class OperatorPromises(Promises):
         word = secrets.token_hex(6)
         enabled, never, not_any_more = (add_user(f"{name}.{word}@example.com") for name in ("ann", "bob", "cyd"))
         wait = Attempts({"totp": 5}, MOMENT)
-        on = {"enabled": True, "enabled_at": MOMENT - timedelta(days=1), "attempts": wait}
-        has = {"totp_secret": Sealed("s"), "webauthn_keys": Sealed("k")}
-        row = Enrollment(user_id=enabled, **on, **has)
-        self.save(store, row)
-        begun = {"pending_secret": Sealed("p"), "pending_until": MOMENT}
-        self.save(store, Enrollment(user_id=not_any_more, **begun))
-
+        yesterday = MOMENT - timedelta(days=1)
+        self.save(
+            store,
+            Enrollment(
+                user_id=enabled,
+                enabled=True,
+                enabled_at=yesterday,
+                attempts=wait,
+                totp_secret=Sealed("s"),
+                webauthn_keys=Sealed("k"),
+            ),
+        )
+        self.save(store, Enrollment(user_id=not_any_more, pending_secret=Sealed("p"), pending_until=MOMENT))
         [one] = self.listed(store, q=word, enabled=True)
         account, methods = f"ann.{word}@example.com", ("totp", "webauthn")
-        assert one == ListedUser(enabled, account, True, row.enabled_at, MOMENT, methods)  # noqa: FBT003
+        assert one == ListedUser(enabled, account, True, yesterday, MOMENT, methods)  # noqa: FBT003
         without = self.listed(store, q=word, enabled=False)
         assert {each.user_id: each.set_up_until for each in without} == {never: None, not_any_more: MOMENT}
         assert {each.methods for each in without} == {()}
