@@ -43,7 +43,7 @@ class Browser:
         carried = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         given = SENT | ({"Cookie": carried} if carried else {}) | ({} if form is None else FORM) | (headers or {})
         content = b"" if form is None else urlencode(form).encode()
-        sent = [(name.encode(), value.encode()) for name, value in given.items() if value]
+        sent = [(name.encode(), value.encode()) for name, value in given.items()]
         answer = self.world.ask(path, sent, chunks=[content], method=method, client=self.client)
         self._keep(answer)
         return answer
