@@ -128,7 +128,11 @@ class Screen:
         Args:
             to: How the form's address ends, where another one on the page has the same fields.
         """
-        form = self.page.locator(f"form[action$='{to}']" if to else "form").filter(has=self.field(next(iter(fields))))
+        form = (
+            self.page.locator(f"form[action$='{to}']" if to else "form")
+            .filter(has=self.field(next(iter(fields))))
+            .first
+        )
         with self.leaves():
             for name, text in fields.items():
                 form.locator(f"[name={name}]").fill(text)
