@@ -187,6 +187,22 @@ def test_a_sign_in_that_has_gone(half_way: Visitor, token: str):
     assert SESSION not in half_way.cookies
 
 
+def test_a_browser_that_keeps_no_cookie(ann: Visitor):
+    """
+    Who is asked for the password again because the browser dropped the cookies is told so; who just comes is not.
+    """
+    ann.sign_in()
+    ann.cookies.clear()
+    come = ann.get("/security")
+    led = ann.get("/security", headers={"Referer": "https://testserver/account/login"})
+    half = ann.get("/login/second-factor", headers={"Referer": "https://testserver/account/login?next=/"})
+    ann.cookies.clear()
+    pages = [ann.get(answer.headers["location"]) for answer in (come, led, half)]
+
+    assert {answer.status_code for answer in (come, led, half)} == {303}
+    assert ["let this site set cookies" in words_in(page) for page in pages] == [False, True, True]
+
+
 def test_a_finished_sign_in_does_not_come_again(half_way: Visitor):
     """
     The cookie of a sign-in that was finished opens nothing, whoever kept it.

@@ -115,7 +115,7 @@ async def _refused(page: Page, error: Shown, again: Again | None) -> Response:
         return page.to_confirm()
     if isinstance(error, SignInTokenDead):
         page.forget_sign_in()
-        return page.go("login", notice="sign-in-ended")
+        return page.to_begin_anew()
     if isinstance(error, NotSignedIn) or _is_bare_401(error):
         return page.to_sign_in()
     if prefers_html(page.request.headers.get("accept")):

@@ -67,8 +67,11 @@ PAGE_HEADERS = {
 """On every page: what is in it is for one person, here, once."""
 
 COOKIE: dict[str, Any] = {"path": "/", "secure": True, "httponly": True, "samesite": "lax"}
-QUERY = ("next", "use", "q", "enabled", "cursor")
+QUERY = ("next", "use", "q", "enabled", "cursor", "cookies")
 """What an address of ours may have behind its question mark."""
+
+NO_COOKIES = "none"
+"""In the query of the page of signing in: the browser has dropped the cookies that a sign-in had set."""
 
 ROUTE_PREFIX = "twofold_"
 """Before the names of our routes, among those of the host."""
@@ -347,7 +350,18 @@ class Page:
     def to_sign_in(self) -> Response:
         """On to the page of signing in, and from there back."""
         reading = self.request.method in SAFE_METHODS
-        return self.go("login", next=self.here if reading else "", notice=None if reading else "signed-out")
+        onward, notice = (self.here, None) if reading else ("", "signed-out")
+        return self.go("login", next=onward, cookies=self._dropped(), notice=notice)
+
+    def _dropped(self) -> str:
+        """What is said to whoever comes from signing in without any cookie: in silence it would go on for ever."""
+        before = urlsplit(self.request.headers.get("referer", "")).path
+        dropped = not self.request.cookies and before in {self.url("login"), self.url("second_factor")}
+        return NO_COOKIES if dropped else ""
+
+    def to_begin_anew(self) -> Response:
+        """On to the page of signing in, where a sign-in has ended."""
+        return self.go("login", cookies=self._dropped(), notice="sign-in-ended")
 
     def to_confirm(self) -> Response:
         """On to the page that asks for the second factor, and from there back; a form is filled in once more."""

@@ -11,7 +11,7 @@ from twofold.service.sign_in import SecondFactorPending
 from twofold.web.notices import CODES_LEFT
 from twofold.web.page_routes import PagesRouter
 from twofold.web.proving import asks_for_key, proving, show_touch
-from twofold.web.rendering import Page, Shown
+from twofold.web.rendering import NO_COOKIES, Page, Shown
 from twofold.web.requests import REFUSALS, GivenForm, method_of, typed_before, typed_of
 from twofold.web.sessions import EndsSessions
 
@@ -118,6 +118,7 @@ async def show_login(page: Page, problem: Shown | None = None) -> Response:
         problem=problem,
         email=await typed_before(page.request, "email"),
         action=page.url("login", next=onward),
+        no_cookies=page.request.query_params.get("cookies") == NO_COOKIES,
         register_url=page.url("register", next=onward) if page.pages.registers else None,
     )
 
