@@ -212,3 +212,19 @@ def test_activity(enrolled: Visitor):
     assert "wrong code" in words_in(first)
     assert "An authenticator app was set up." in words_in(second)
     assert forged.status_code == 422
+
+
+@pytest.mark.parametrize("code", ["000000", "no code"])
+def test_a_wrong_code_in_a_session_that_is_no_longer_fresh(enrolled: Visitor, code: str):
+    """
+    Where the second factor is too old for the page of a set-up, a wrong code does not show its secret either.
+    """
+    secret = secret_in(enrolled.post("/security/setup", replace="1"))
+    enrolled.host.clock.forward(minutes=6)
+    answer = enrolled.post("/security/setup/verify", code=code)
+    enrolled.host.clock.forward(seconds=30)
+    confirmed = enrolled.post(answer.headers["location"], code=enrolled.person.phone.code())
+
+    assert place_of(answer) == "/account/security/confirm"
+    assert secret not in answer.text
+    assert secret in enrolled.follow(confirmed).text

@@ -24,7 +24,7 @@ def add_totp_pages(router: PagesRouter, fresh: Guard) -> None:
         fresh: The guard that asks for a fresh second factor where one is active.
     """
     _add_set_up(router, fresh)
-    _add_verify(router)
+    _add_verify(router, fresh)
 
 
 def _add_set_up(router: PagesRouter, fresh: Guard) -> None:
@@ -54,7 +54,7 @@ def _add_set_up(router: PagesRouter, fresh: Guard) -> None:
         return await show_set_up(page, set_up)
 
 
-def _add_verify(router: PagesRouter) -> None:
+def _add_verify(router: PagesRouter, fresh: Guard) -> None:
     pages = router.pages
 
     @router.page("/security/setup/verify", "verify_set_up")
@@ -73,6 +73,8 @@ def _add_verify(router: PagesRouter) -> None:
         except NoSetupPending:
             return page.go("security", notice="no-set-up")
         except REFUSALS as error:
+            # The secret is shown again: to whom the page of set-up would show it, and to nobody else.
+            await fresh(page.session, None)
             return await _refused(page, error)
         await pages.host.start(page.session.sessions, confirmed.proved)
         if confirmed.backup_codes is None:
