@@ -14,7 +14,7 @@ class ListedSession:
     One session of a user, as the page of sessions shows it.
 
     Args:
-        id: What names it in a form; never what opens it.
+        id: What names it in the address of a form, without a slash; never what opens it.
         current: Whether it is the one that asks.
         client: What the client called itself.
     """
