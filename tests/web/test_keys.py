@@ -225,3 +225,13 @@ def test_the_challenge_of_one_is_none_for_another(signed_in: Visitor, key: Secur
     ]
 
     assert [answer.status_code for answer in answers] == [400, 400]
+
+
+def test_a_name_is_told_before_the_touch(signed_in: Visitor):
+    """
+    Nobody touches a key for a name that is none.
+    """
+    answer = signed_in.post("/security/keys/new", name="x" * 65)
+
+    assert answer.status_code == 422
+    assert "Give the key a name" in words_in(answer)

@@ -4,6 +4,7 @@ import pytest
 
 from tests.web.visitor import Visitor, codes_in, heading_of, place_of, secret_in, words_in
 from twofold.core.totp import TotpSecret
+from twofold.errors import ProofRefused
 from twofold.testing import Phone
 
 
@@ -196,6 +197,7 @@ def test_sessions(enrolled: Visitor):
     assert "had ended already" in words_in(enrolled.follow(unknown))
     assert {place_of(other.get("/security")) for other in others} == {"/account/login"}
     assert stranger.get("/security").status_code == 200
+    assert enrolled.get("/security/activity").status_code == 200  # What this one had proved it still has.
 
 
 def test_activity(enrolled: Visitor):
@@ -228,3 +230,19 @@ def test_a_wrong_code_in_a_session_that_is_no_longer_fresh(enrolled: Visitor, co
     assert place_of(answer) == "/account/security/confirm"
     assert secret not in answer.text
     assert secret in enrolled.follow(confirmed).text
+
+
+def test_an_app_that_was_switched_off(enrolled: Visitor):
+    """
+    After the last wrong code the page of security says that the app is off, and what to do; a backup code leads there.
+    """
+    for _ in range(enrolled.host.auth.policy.cap):
+        enrolled.host.clock.forward(minutes=31)
+        with pytest.raises(ProofRefused):
+            enrolled.host.use(lambda auth: auth.totp.verify(enrolled.person.id, auth.typed("000000")))
+    fresh = Visitor(enrolled.host, enrolled.person)
+    fresh.sign_in()
+    fresh.post("/login/second-factor", backup_code=enrolled.person.phone.backup_codes[0])
+
+    assert "Switched off after too many wrong codes." in words_in(fresh.get("/security"))
+    assert heading_of(fresh.follow(fresh.post("/security/setup"))) == "Set up your authenticator app"

@@ -30,6 +30,7 @@ from twofold.service.ports import EventSink
 from twofold.settings import Settings
 from twofold.sqlalchemy import SqlAlchemyStore
 from twofold.web import ListedSession, Look
+from twofold.web.requests import refuse_foreign_site
 from twofold.webauthn import RelyingParty
 
 KEY_FILE = BACKEND / "var" / "encryption.key"  # Where one is made, for trying things out.
@@ -122,9 +123,12 @@ async def user_session(
 
     Raises:
         NotSignedIn: There is none; or a page's, where one would start whose token no script of a page is to see.
+        Problem: It is a page's, and another site's page writes, a neighbor's under the same domain included.
     """
     if "authorization" in request.headers or starts_session(request.scope["route"]):
         return await _session_of(request, credentials.credentials if credentials else "")
+    if kept is not None:
+        refuse_foreign_site(request)
     return await _session_of(request, kept or "")
 
 

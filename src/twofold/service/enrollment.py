@@ -5,6 +5,7 @@ from datetime import datetime
 
 from twofold.core.enrollment import Accepted, Enrollment, Judgement, Typed
 from twofold.core.events import EventKind
+from twofold.core.factors import Factor
 from twofold.errors import NotSignedIn
 from twofold.service.context import Context, Scope, logger
 from twofold.service.ports import Transaction, UserId
@@ -19,6 +20,7 @@ class Status:
 
     Args:
         locked_until: Until when typed TOTP codes wait, if they do.
+        app_switched_off: Whether there is an authenticator app that too many wrong codes have switched off.
     """
 
     enabled: bool
@@ -28,6 +30,7 @@ class Status:
     enabled_at: datetime | None
     last_used_at: datetime | None
     locked_until: datetime | None
+    app_switched_off: bool
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,8 @@ class EnrollmentCases:
                 enabled_at=enrollment.enabled_at,
                 last_used_at=scope.tx.last_accepted(user_id) if enrollment.enabled else None,
                 locked_until=scope.locked_until(enrollment),
+                app_switched_off=enrollment.totp_secret is not None
+                and enrollment.attempts.capped(Factor.TOTP, scope.context.policy),
             )
 
         return self.context.read(work)

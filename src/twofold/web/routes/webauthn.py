@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import Depends, Response
 
-from twofold.core.webauthn import given_credential
+from twofold.core.webauthn import given_credential, key_name
 from twofold.errors import AlreadyRegistered, InvalidRequest, LastFactor, NotFound, TooManyKeys
 from twofold.fastapi.guards import Guard
 from twofold.fastapi.requests import strict_json
@@ -46,8 +46,10 @@ def _add_registration(router: PagesRouter, fresh_to_set_up: Guard) -> None:
 
     @router.form("/security/keys/new", "new_key_form", dependencies=[Depends(fresh_to_set_up)])
     async def new_key_form(page: Annotated[Page, Depends(pages.signed_in_page)], form: GivenForm) -> Response:
-        who = page.session.signed_in
+        who, name = page.session.signed_in, form.get("name", "").strip()
         try:
+            # Before the touch, so that nobody touches a key in vain.
+            along = {"name": key_name(name) if name else ""}
             options = await page.use(
                 lambda auth: auth.webauthn.registration_options(
                     who.user_id, who.session_id, issuer=who.issuer, account=who.account
@@ -55,7 +57,6 @@ def _add_registration(router: PagesRouter, fresh_to_set_up: Guard) -> None:
             )
         except KEY_REFUSALS as error:
             return await show_keys(page, error)
-        along = {"name": form.get("name", "")}
         action, back_url = page.url("register_key"), page.url("keys")
         return await show_touch(page, "create", options, action=action, back_url=back_url, fields=along)
 
