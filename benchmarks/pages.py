@@ -37,6 +37,7 @@ from twofold.web.proving import Proving
 from twofold.web.rendering import Page
 from twofold.web.routes.events import ShownEvent
 from twofold.web.routes.sessions import ShownSession
+from twofold.web.routes.webauthn import name_field
 
 ROUNDS = 5
 REQUESTS = 100
@@ -66,7 +67,13 @@ SESSIONS = [
 ]
 CODES = [f"{n:04d}-AAAA-BBBB-CCCC-DDDD-EEEE" for n in range(10)]
 PAGES: dict[str, dict[str, Any]] = {
-    "sign_in/password.html": {"email": "", "action": "/login", "register_url": "/register", "account": None},
+    "sign_in/password.html": {
+        "email": "",
+        "action": "/login",
+        "register_url": "/register",
+        "no_cookies": False,
+        "account": None,
+    },
     "sign_in/second_factor.html": {"proving": PROVING, "start_again_url": "/login", "account": None},
     "enrollment/security.html": {
         "status": Status(True, False, ("totp", "webauthn"), 8, NOON, NOON, None),  # noqa: FBT003 - a whole status
@@ -90,7 +97,13 @@ PAGES: dict[str, dict[str, Any]] = {
         "made_at": NOON,
         "next_url": "/security",
     },
-    "webauthn/keys.html": {"keys": KEYS, "suggested": "Key 4", "at_most": 10},
+    "webauthn/keys.html": {
+        "keys": KEYS,
+        "suggested": "Key 4",
+        "at_most": 10,
+        "fields": [*(name_field(key.id) for key in KEYS), "name"],
+        "name_field": name_field,
+    },
     "sessions/list.html": {"sessions": SESSIONS, "number": len(SESSIONS)},
     "events/list.html": {"events": EVENTS, "next_url": "/security/activity?cursor=1", "first_page": True},
     "error.html": {"status": 404, "title": "There is no such page", "text": "Go on.", "actions": [("Start", "/")]},
