@@ -76,7 +76,16 @@ PAGES: dict[str, dict[str, Any]] = {
     },
     "sign_in/second_factor.html": {"proving": PROVING, "start_again_url": "/login", "account": None},
     "enrollment/security.html": {
-        "status": Status(True, False, ("totp", "webauthn"), 8, NOON, NOON, None),  # noqa: FBT003 - a whole status
+        "status": Status(
+            enabled=True,
+            pending=False,
+            methods=("totp", "webauthn"),
+            backup_codes_remaining=8,
+            enabled_at=NOON,
+            last_used_at=NOON,
+            locked_until=None,
+            app_switched_off=False,
+        ),
         "keys": KEYS,
         "activity": EVENTS[:5],
     },
@@ -103,6 +112,7 @@ PAGES: dict[str, dict[str, Any]] = {
         "at_most": 10,
         "fields": [*(name_field(key.id) for key in KEYS), "name"],
         "name_field": name_field,
+        "new_names": {},
     },
     "sessions/list.html": {"sessions": SESSIONS, "number": len(SESSIONS)},
     "events/list.html": {"events": EVENTS, "next_url": "/security/activity?cursor=1", "first_page": True},
