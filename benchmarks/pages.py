@@ -174,7 +174,7 @@ class Served:
 
         @router.page("/made-up/{folder}/{file}", "made_up")
         @router.page("/made-up/{file}", "made_up")
-        async def made_up(page: Annotated[Page, Depends(self.pages.page)], file: str, folder: str = "") -> Response:
+        async def made_up(page: Annotated[Page, Depends(router.open_page)], file: str, folder: str = "") -> Response:
             name = f"{folder}/{file}".removeprefix("/")
             if name == NOTHING:
                 return Response()

@@ -12,7 +12,7 @@ from tests.browser.phone import Phone
 from tests.browser.screen import SMALL_PHONE, Screen, Windows
 from tests.browser.tour import STOPS, Stop, Tour
 from tests.http.running import ServedWorld
-from twofold.web.rendering import ROUTE_PREFIX
+from twofold.web.mounting import ROUTE_PREFIX
 
 MOST_BYTES = 60_000
 """Of a page with everything that it loads."""

@@ -38,21 +38,21 @@ def add_account_pages(router: PagesRouter) -> None:
     _add_leaving(router, ask)
 
     @router.page("/", "start")
-    async def start_page(page: Annotated[Page, Depends(pages.page)]) -> Response:
+    async def start_page(page: Annotated[Page, Depends(router.open_page)]) -> Response:
         return page.go("security")
 
 
 def _add_password(router: PagesRouter, ask: Sequence[params.Depends]) -> None:
-    pages, host = router.pages, router.pages.host
+    host = router.pages.host
 
     # Asked for before the page, too: nobody types a password and is told only then that a code is missing.
     @router.page("/security/password", "password", dependencies=ask)
-    async def password_page(page: Annotated[Page, Depends(pages.signed_in_page)]) -> Response:
+    async def password_page(page: Annotated[Page, Depends(router.signed_in_page)]) -> Response:
         return await page.show("account/password.html")
 
     @router.form("/security/password", "password_form", dependencies=ask)
     async def password_form(
-        page: Annotated[Page, Depends(pages.signed_in_page)],
+        page: Annotated[Page, Depends(router.signed_in_page)],
         form: GivenForm,
         passwords: GivenPasswords,
         sessions: Ours,
@@ -67,15 +67,15 @@ def _add_password(router: PagesRouter, ask: Sequence[params.Depends]) -> None:
 
 
 def _add_leaving(router: PagesRouter, ask: Sequence[params.Depends]) -> None:
-    pages, host = router.pages, router.pages.host
+    host = router.pages.host
 
     @router.page("/security/leave", "leave", dependencies=ask)
-    async def leave_page(page: Annotated[Page, Depends(pages.signed_in_page)]) -> Response:
+    async def leave_page(page: Annotated[Page, Depends(router.signed_in_page)]) -> Response:
         return await page.show("account/leave.html")
 
     @router.form("/security/leave", "leave_form", dependencies=ask)
     async def leave_form(
-        page: Annotated[Page, Depends(pages.signed_in_page)],
+        page: Annotated[Page, Depends(router.signed_in_page)],
         form: GivenForm,
         passwords: GivenPasswords,
         sessions: Ours,

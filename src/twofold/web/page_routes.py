@@ -1,18 +1,20 @@
 """Routes of pages: what is refused before anything else, and what went wrong as a page."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
 from twofold.errors import NotSignedIn, SignInFailed, SignInTokenDead, StepUpRequired, TwofoldError
 from twofold.fastapi.errors import Problem
+from twofold.fastapi.host import CurrentSession
 from twofold.fastapi.requests import Handler, read_body
 from twofold.web.accept import prefers_html
-from twofold.web.rendering import ROUTE_PREFIX, Page, Pages, Shown, known_problem
+from twofold.web.mounting import ROUTE_PREFIX, Pages
+from twofold.web.rendering import Page, Shown, known_problem
 from twofold.web.requests import refuse_foreign_site, refuse_foreign_type
 
 Again = Callable[[Page, Shown], Awaitable[Response]]
@@ -29,11 +31,17 @@ class PagesRouter(APIRouter):
 
     Args:
         pages: What they share.
+
+    Attributes:
+        open_page: A dependency: the page of one request.
+        signed_in_page: A dependency: the same, for the session that asks.
     """
 
     def __init__(self, pages: Pages) -> None:
         super().__init__(include_in_schema=False, route_class=page_route(pages))
         self.pages = pages
+        self.open_page = _open_page(pages)
+        self.signed_in_page = _signed_in_page(pages, self.open_page)
 
     def page(
         self,
@@ -75,6 +83,23 @@ class PagesRouter(APIRouter):
     ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
         """Decorate a function that takes a form; the rest as `page`."""
         return self.page(path, name, again=again, method="POST", **options)
+
+
+def _open_page(pages: Pages) -> Callable[..., Awaitable[Page]]:
+    async def open_page(request: Request, response: Response) -> Page:
+        return Page(pages, request, response)
+
+    return open_page
+
+
+def _signed_in_page(pages: Pages, open_page: Callable[..., Awaitable[Page]]) -> Callable[..., Awaitable[Page]]:
+    async def signed_in_page(
+        page: Annotated[Page, Depends(open_page)], current: Annotated[CurrentSession, Depends(pages.host.current)]
+    ) -> Page:
+        page.current = current
+        return page
+
+    return signed_in_page
 
 
 def page_route(pages: Pages, again: Again | None = None, watched: Watch | None = None) -> type[APIRoute]:

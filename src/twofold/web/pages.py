@@ -6,8 +6,8 @@ from typing import Any
 from twofold.fastapi.guards import second_factor_guard
 from twofold.fastapi.two_factor import TwoFactor
 from twofold.web.look import Look
+from twofold.web.mounting import Pages
 from twofold.web.page_routes import PagesRouter
-from twofold.web.rendering import Pages
 from twofold.web.routes.assets import add_assets
 from twofold.web.routes.backup_codes import add_backup_code_pages
 from twofold.web.routes.enrollment import add_enrollment_pages

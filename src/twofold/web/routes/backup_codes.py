@@ -40,12 +40,12 @@ def add_backup_code_pages(router: PagesRouter) -> None:
     host = pages.host
 
     @router.page("/security/backup-codes", "backup_codes")
-    async def backup_codes_page(page: Annotated[Page, Depends(pages.signed_in_page)]) -> Response:
+    async def backup_codes_page(page: Annotated[Page, Depends(router.signed_in_page)]) -> Response:
         return await show_regenerate(page)
 
     @router.form("/security/backup-codes", "backup_codes_form")
     async def backup_codes_form(
-        page: Annotated[Page, Depends(pages.signed_in_page)],
+        page: Annotated[Page, Depends(router.signed_in_page)],
         form: GivenForm,
     ) -> Response:
         who = page.session.signed_in

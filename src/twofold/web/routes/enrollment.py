@@ -21,7 +21,7 @@ def add_enrollment_pages(router: PagesRouter) -> None:
     host = pages.host
 
     @router.page("/security", "security")
-    async def security_page(page: Annotated[Page, Depends(pages.signed_in_page)]) -> Response:
+    async def security_page(page: Annotated[Page, Depends(router.signed_in_page)]) -> Response:
         user_id = page.session.user_id
         status = await page.use(lambda auth: auth.enrollment.status(user_id))
         keys: Any = []
@@ -30,12 +30,12 @@ def add_enrollment_pages(router: PagesRouter) -> None:
         return await page.show("enrollment/security.html", status=status, keys=keys, activity=await last_events(page))
 
     @router.page("/security/disable", "disable")
-    async def disable_page(page: Annotated[Page, Depends(pages.signed_in_page)]) -> Response:
+    async def disable_page(page: Annotated[Page, Depends(router.signed_in_page)]) -> Response:
         return await show_disable(page)
 
     @router.form("/security/disable", "disable_form")
     async def disable_form(
-        page: Annotated[Page, Depends(pages.signed_in_page)],
+        page: Annotated[Page, Depends(router.signed_in_page)],
         form: GivenForm,
     ) -> Response:
         who = page.session.signed_in

@@ -56,10 +56,9 @@ def add_event_pages(router: PagesRouter, proved: Guard) -> None:
     Args:
         proved: The guard that asks for a second factor of this session, where there is one.
     """
-    pages = router.pages
 
     @router.page("/security/activity", "activity", dependencies=[Depends(proved)])
-    async def activity_page(page: Annotated[Page, Depends(pages.signed_in_page)]) -> Response:
+    async def activity_page(page: Annotated[Page, Depends(router.signed_in_page)]) -> Response:
         user_id, cursor = page.session.user_id, page.request.query_params.get("cursor")
         if cursor is not None and len(cursor) > CURSOR_CHARACTERS:
             raise InvalidRequest

@@ -48,7 +48,7 @@ def add_session_pages(router: PagesRouter) -> None:
         return True
 
     @router.page("/security/sessions", "sessions")
-    async def sessions_page(page: Annotated[Page, Depends(pages.signed_in_page)]) -> Response:
+    async def sessions_page(page: Annotated[Page, Depends(router.signed_in_page)]) -> Response:
         found = await listed(page)
         shown = [
             ShownSession(session, client_words(page.gettext, session.client)) for session in found[:SESSIONS_SHOWN]
@@ -56,7 +56,7 @@ def add_session_pages(router: PagesRouter) -> None:
         return await page.show("sessions/list.html", sessions=shown, number=len(found))
 
     @router.form("/security/sessions/end-others", "end_other_sessions")
-    async def end_other_sessions_form(page: Annotated[Page, Depends(pages.signed_in_page)]) -> Response:
+    async def end_other_sessions_form(page: Annotated[Page, Depends(router.signed_in_page)]) -> Response:
         current = page.session
         who = current.signed_in
         # All end and one starts, which has proved what this one had: as quick for thousands as for two.
@@ -67,7 +67,7 @@ def add_session_pages(router: PagesRouter) -> None:
 
     @router.form("/security/sessions/{id}/end", "end_session")
     async def end_session_form(
-        page: Annotated[Page, Depends(pages.signed_in_page)],
+        page: Annotated[Page, Depends(router.signed_in_page)],
         id: str,  # noqa: A002 - the name in the path
     ) -> Response:
         notice = "session-ended" if await ended(page, id) else "no-such-session"

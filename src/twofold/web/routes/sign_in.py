@@ -32,12 +32,12 @@ def _add_password(router: PagesRouter, check_password: Callable[..., Any]) -> No
     host = pages.host
 
     @router.page("/login", "login")
-    async def login_page(page: Annotated[Page, Depends(pages.page)]) -> Response:
+    async def login_page(page: Annotated[Page, Depends(router.open_page)]) -> Response:
         return await show_login(page)
 
     @router.form("/login", "login_form", again=show_login)
     async def login_form(
-        page: Annotated[Page, Depends(pages.page)],
+        page: Annotated[Page, Depends(router.open_page)],
         checked: Annotated[Any, Depends(check_password)],
         sessions: Annotated[Any, Depends(host.sessions)],
     ) -> Response:
@@ -55,12 +55,12 @@ def _add_second_factor(router: PagesRouter) -> None:
     host = pages.host
 
     @router.page("/login/second-factor", "second_factor")
-    async def second_factor_page(page: Annotated[Page, Depends(pages.page)]) -> Response:
+    async def second_factor_page(page: Annotated[Page, Depends(router.open_page)]) -> Response:
         return await show_second_factor(page)
 
     @router.form("/login/second-factor", "second_factor_form")
     async def second_factor_form(
-        page: Annotated[Page, Depends(pages.page)],
+        page: Annotated[Page, Depends(router.open_page)],
         form: GivenForm,
         sessions: Annotated[Any, Depends(host.sessions)],
     ) -> Response:
@@ -81,10 +81,9 @@ def _add_second_factor(router: PagesRouter) -> None:
 
 def add_sign_out(router: PagesRouter) -> None:
     """Add what a button leads to that ends the session, where the host's class of sessions can end one."""
-    pages = router.pages
 
     @router.form("/logout", "logout")
-    async def logout_form(page: Annotated[Page, Depends(pages.signed_in_page)]) -> Response:
+    async def logout_form(page: Annotated[Page, Depends(router.signed_in_page)]) -> Response:
         who, sessions = page.session.signed_in, cast("EndsSessions", page.session.sessions)
         await call(sessions.end, who)
         await page.use(lambda auth: auth.sessions.ended(who.user_id, who.session_id))
@@ -102,11 +101,11 @@ def add_register_pages(router: PagesRouter, register: Callable[..., Any]) -> Non
     pages.registers = True
 
     @router.page("/register", "register")
-    async def register_page(page: Annotated[Page, Depends(pages.page)]) -> Response:
+    async def register_page(page: Annotated[Page, Depends(router.open_page)]) -> Response:
         return await show_register(page)
 
     @router.form("/register", "register_form", again=show_register, dependencies=[Depends(register)])
-    async def register_form(page: Annotated[Page, Depends(pages.page)]) -> Response:
+    async def register_form(page: Annotated[Page, Depends(router.open_page)]) -> Response:
         return page.go("login", notice="registered", next=page.onward or "")
 
 

@@ -17,12 +17,12 @@ def add_step_up_pages(router: PagesRouter) -> None:
     host = pages.host
 
     @router.page("/security/confirm", "confirm")
-    async def confirm_page(page: Annotated[Page, Depends(pages.signed_in_page)]) -> Response:
+    async def confirm_page(page: Annotated[Page, Depends(router.signed_in_page)]) -> Response:
         return await show_confirm(page)
 
     @router.form("/security/confirm", "confirm_form")
     async def confirm_form(
-        page: Annotated[Page, Depends(pages.signed_in_page)],
+        page: Annotated[Page, Depends(router.signed_in_page)],
         form: GivenForm,
     ) -> Response:
         who = page.session.signed_in

@@ -28,10 +28,9 @@ def add_totp_pages(router: PagesRouter, fresh: Guard) -> None:
 
 
 def _add_set_up(router: PagesRouter, fresh: Guard) -> None:
-    pages = router.pages
 
     @router.page("/security/setup", "set_up", dependencies=[Depends(fresh)])
-    async def set_up_page(page: Annotated[Page, Depends(pages.signed_in_page)]) -> Response:
+    async def set_up_page(page: Annotated[Page, Depends(router.signed_in_page)]) -> Response:
         # A set-up that waits is shown again to the session that began it, and to no other.
         try:
             return await show_set_up(page, await _begun(page))
@@ -41,7 +40,7 @@ def _add_set_up(router: PagesRouter, fresh: Guard) -> None:
             return await page.show("totp/begin.html", replacing=replacing, pending=status.pending)
 
     @router.form("/security/setup", "set_up_form", dependencies=[Depends(fresh)])
-    async def set_up_form(page: Annotated[Page, Depends(pages.signed_in_page)], form: GivenForm) -> Response:
+    async def set_up_form(page: Annotated[Page, Depends(router.signed_in_page)], form: GivenForm) -> Response:
         who, replace = page.session.signed_in, form.get("replace") == "1"
         try:
             set_up = await page.use(
@@ -58,12 +57,12 @@ def _add_verify(router: PagesRouter, fresh: Guard) -> None:
     pages = router.pages
 
     @router.page("/security/setup/verify", "verify_set_up")
-    async def verify_set_up_page(page: Annotated[Page, Depends(pages.signed_in_page)]) -> Response:
+    async def verify_set_up_page(page: Annotated[Page, Depends(router.signed_in_page)]) -> Response:
         # Who comes back to the address of an answer that is not shown again.
         return page.go("set_up")
 
     @router.form("/security/setup/verify", "verify_set_up_form")
-    async def verify_set_up_form(page: Annotated[Page, Depends(pages.signed_in_page)], form: GivenForm) -> Response:
+    async def verify_set_up_form(page: Annotated[Page, Depends(router.signed_in_page)], form: GivenForm) -> Response:
         who, replaced = page.session.signed_in, Factor.TOTP in (await _status(page)).methods
         try:
             if "code" not in form:

@@ -86,10 +86,9 @@ def add_user_pages(router: PagesRouter, door: AdminDoor) -> None:
 
 
 def _add_looking(router: PagesRouter, behind: dict[str, Any]) -> None:
-    pages = router.pages
 
     @router.page("/admin/2fa", "users", **behind)
-    async def users_page(page: Annotated[Page, Depends(pages.signed_in_page)]) -> Response:
+    async def users_page(page: Annotated[Page, Depends(router.signed_in_page)]) -> Response:
         try:
             found, adoption = await _looked_for(page)
         except InvalidRequest as error:
@@ -98,7 +97,7 @@ def _add_looking(router: PagesRouter, behind: dict[str, Any]) -> None:
 
     @router.page("/admin/2fa/users/{id}", "user", **behind)
     async def user_page(
-        page: Annotated[Page, Depends(pages.signed_in_page)],
+        page: Annotated[Page, Depends(router.signed_in_page)],
         id: str,  # noqa: A002 - the name in the path
     ) -> Response:
         cursor = page.request.query_params.get("cursor")
@@ -215,7 +214,7 @@ def _add_change(router: PagesRouter, behind: dict[str, Any], route: str, change:
     # A page of its own: it asks once more, and whoever had to confirm comes back to it.
     @router.page(change.path, route, **behind)
     async def change_page(
-        page: Annotated[Page, Depends(pages.signed_in_page)],
+        page: Annotated[Page, Depends(router.signed_in_page)],
         id: str,  # noqa: A002 - the name in the path
     ) -> Response:
         found = await _run(page, lambda auth: _export(page, auth, id))
@@ -225,7 +224,7 @@ def _add_change(router: PagesRouter, behind: dict[str, Any], route: str, change:
 
     @router.form(change.path, f"{route}_form", **behind)
     async def change_form(
-        page: Annotated[Page, Depends(pages.signed_in_page)],
+        page: Annotated[Page, Depends(router.signed_in_page)],
         form: GivenForm,
         id: str,  # noqa: A002 - the name in the path
     ) -> Response:

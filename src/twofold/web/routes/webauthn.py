@@ -36,16 +36,16 @@ def _add_registration(router: PagesRouter, fresh_to_set_up: Guard) -> None:
     pages = router.pages
 
     @router.page("/security/keys", "keys")
-    async def keys_page(page: Annotated[Page, Depends(pages.signed_in_page)]) -> Response:
+    async def keys_page(page: Annotated[Page, Depends(router.signed_in_page)]) -> Response:
         return await show_keys(page)
 
     @router.page("/security/keys/new", "new_key")
-    async def new_key_page(page: Annotated[Page, Depends(pages.signed_in_page)]) -> Response:
+    async def new_key_page(page: Annotated[Page, Depends(router.signed_in_page)]) -> Response:
         # Who has confirmed, or comes back to the address of a form.
         return page.go("keys")
 
     @router.form("/security/keys/new", "new_key_form", dependencies=[Depends(fresh_to_set_up)])
-    async def new_key_form(page: Annotated[Page, Depends(pages.signed_in_page)], form: GivenForm) -> Response:
+    async def new_key_form(page: Annotated[Page, Depends(router.signed_in_page)], form: GivenForm) -> Response:
         who, name = page.session.signed_in, form.get("name", "").strip()
         try:
             # Before the touch, so that nobody touches a key in vain.
@@ -61,7 +61,7 @@ def _add_registration(router: PagesRouter, fresh_to_set_up: Guard) -> None:
         return await show_touch(page, "create", options, action=action, back_url=back_url, fields=along)
 
     @router.form("/security/keys", "register_key")
-    async def register_key_form(page: Annotated[Page, Depends(pages.signed_in_page)], form: GivenForm) -> Response:
+    async def register_key_form(page: Annotated[Page, Depends(router.signed_in_page)], form: GivenForm) -> Response:
         who, name = page.session.signed_in, form.get("name", "").strip() or None
         try:
             if "credential" not in form:
@@ -77,16 +77,15 @@ def _add_registration(router: PagesRouter, fresh_to_set_up: Guard) -> None:
 
 
 def _add_names(router: PagesRouter, fresh: Guard) -> None:
-    pages = router.pages
 
     @router.page("/security/keys/{id}/rename", "rename_key")
-    async def rename_key_page(page: Annotated[Page, Depends(pages.signed_in_page)]) -> Response:
+    async def rename_key_page(page: Annotated[Page, Depends(router.signed_in_page)]) -> Response:
         # As above.
         return page.go("keys")
 
     @router.form("/security/keys/{id}/rename", "rename_key_form", dependencies=[Depends(fresh)])
     async def rename_key_form(
-        page: Annotated[Page, Depends(pages.signed_in_page)],
+        page: Annotated[Page, Depends(router.signed_in_page)],
         form: GivenForm,
         id: str,  # noqa: A002 - the name in the path
     ) -> Response:
@@ -107,7 +106,7 @@ def _add_removal(router: PagesRouter, fresh: Guard) -> None:
 
     @router.page("/security/keys/{id}/remove", "remove_key", dependencies=[Depends(fresh)])
     async def remove_key_page(
-        page: Annotated[Page, Depends(pages.signed_in_page)],
+        page: Annotated[Page, Depends(router.signed_in_page)],
         id: str,  # noqa: A002 - the name in the path
     ) -> Response:
         user_id = page.session.user_id
@@ -119,7 +118,7 @@ def _add_removal(router: PagesRouter, fresh: Guard) -> None:
 
     @router.form("/security/keys/{id}/remove", "remove_key_form", dependencies=[Depends(fresh)])
     async def remove_key_form(
-        page: Annotated[Page, Depends(pages.signed_in_page)],
+        page: Annotated[Page, Depends(router.signed_in_page)],
         id: str,  # noqa: A002 - the name in the path
     ) -> Response:
         who = page.session.signed_in
