@@ -103,3 +103,15 @@ async def show_touch(
         fields=fields or {},
         site=site,
     )
+
+
+async def show_touch_of_session(page: Page) -> Response:
+    """
+    The same for the session that asks, on the page whose form asked for it.
+
+    Raises:
+        NotEnabled: The user has no key.
+    """
+    who = page.session.signed_in
+    options = await page.use(lambda auth: auth.webauthn.session_options(who.user_id, who.session_id))
+    return await show_touch(page, "get", options, action=page.here, back_url=page.here)

@@ -9,7 +9,7 @@ from fastapi import Depends, Response
 from twofold.core.factors import Factor
 from twofold.errors import NotEnabled
 from twofold.web.page_routes import PagesRouter
-from twofold.web.proving import asks_for_key, proving, show_touch
+from twofold.web.proving import asks_for_key, proving, show_touch_of_session
 from twofold.web.rendering import Page, Shown
 from twofold.web.requests import REFUSALS, GivenForm, method_of, typed_of
 
@@ -51,8 +51,7 @@ def add_backup_code_pages(router: PagesRouter) -> None:
         who = page.session.signed_in
         try:
             if asks_for_key(form):
-                options = await page.use(lambda auth: auth.webauthn.session_options(who.user_id, who.session_id))
-                return await show_touch(page, "get", options, action=page.here, back_url=page.here)
+                return await show_touch_of_session(page)
             typed = typed_of(host, form)
             codes = await page.use(
                 lambda auth: auth.backup_codes.regenerate(who.user_id, typed, session_id=who.session_id)

@@ -6,7 +6,7 @@ from fastapi import Depends, Response
 
 from twofold.errors import NotEnabled
 from twofold.web.page_routes import PagesRouter
-from twofold.web.proving import asks_for_key, proving, show_touch
+from twofold.web.proving import asks_for_key, proving, show_touch_of_session
 from twofold.web.rendering import Page, Shown
 from twofold.web.requests import REFUSALS, GivenForm, method_of, typed_of
 
@@ -28,8 +28,7 @@ def add_step_up_pages(router: PagesRouter) -> None:
         who = page.session.signed_in
         try:
             if asks_for_key(form):
-                options = await page.use(lambda auth: auth.webauthn.session_options(who.user_id, who.session_id))
-                return await show_touch(page, "get", options, action=page.here, back_url=page.here)
+                return await show_touch_of_session(page)
             typed = typed_of(host, form)
             await page.use(lambda auth: auth.step_up.prove(who.user_id, who.session_id, typed))
         except NotEnabled:
